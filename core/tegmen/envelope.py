@@ -1,0 +1,368 @@
+"""The header of a sealed object: prelude, core, check block, slot zones. Pure; no I/O, no keys.
+
+docs/format.md is the specification; the names here are its names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+
+from tegmen import canonical
+from tegmen.errors import FormatError, NotSealed, TooLarge, UnknownVersion
+from tegmen.interfaces import Reader, TagPlacement, Wrapped
+
+MAGIC = b"\x89TGM\r\n\x1a\n"
+VERSION = 0
+PRELUDE = struct.Struct(">8sB3sI")
+MAX_CORE = 1 << 16
+MAX_SEGMENT = 1 << 26
+MAX_MANIFEST = 1 << 26
+MAX_PARTS = (1 << 32) - 1
+CHECK_SIZE = 100
+MAX_SLOTS = 32
+MAX_SLOT = 4096
+MAX_CAPACITY = 1 << 18
+ZONE_HEAD = struct.Struct(">QI")
+ZONE_TAIL = 8 + 32
+_TAG_PLACEMENTS: tuple[TagPlacement, ...] = ("inline", "table")
+_LEAF = 0
+
+
+@frozen
+class Core:
+    """The immutable, authenticated description of a sealed object.
+
+    Attributes:
+        suite: names of the ciphers, innermost first.
+        manifest_cipher: the AEAD of part 0.
+        mac: what authenticates a suite that does not, or None.
+        source, carrier: the kinds of container.
+        segment_size: bytes of plaintext in a full segment; 0, one segment is one part.
+        tag_placement: beside each segment, or together in a table.
+        geometry: runs of (count, bytes of plaintext with padding), parts 1 and up.
+        salt: 32 random bytes.
+        object_key_id: 16 random bytes, drawn with the data key, bound into every slot.
+        public: context anyone may read, sorted by name.
+        required: sorted names of the context that opening needs.
+        profile: the profile's name.
+        policy_digest: SHA-256 of the policy that chose it.
+        manifest_size: bytes of part 0 as stored, tag included.
+    """
+
+    suite: tuple[str, ...]
+    manifest_cipher: str
+    mac: str | None
+    source: str
+    carrier: str
+    segment_size: int
+    tag_placement: TagPlacement
+    geometry: tuple[tuple[int, int], ...]
+    salt: bytes
+    object_key_id: bytes
+    public: tuple[tuple[str, str], ...]
+    required: tuple[str, ...]
+    profile: str
+    policy_digest: bytes
+    manifest_size: int
+
+    @property
+    def part_count(self) -> int:
+        return sum(count for count, _ in self.geometry)
+
+
+def encode_core(core: Core) -> bytes:
+    """Prelude and core, as they stand in the object.
+
+    Raises:
+        TooLarge: over 64 KiB, for instance too many parts of different lengths.
+    """
+    body = canonical.encode(
+        {
+            0: core.suite,
+            1: core.manifest_cipher,
+            2: core.mac,
+            3: core.source,
+            4: core.carrier,
+            5: core.segment_size,
+            6: _TAG_PLACEMENTS.index(core.tag_placement),
+            7: core.part_count,
+            8: core.geometry,
+            9: core.salt,
+            10: core.object_key_id,
+            11: core.public,
+            12: core.required,
+            13: core.profile,
+            14: core.policy_digest,
+            15: core.manifest_size,
+        }
+    )
+    if len(body) > MAX_CORE:
+        raise TooLarge(
+            f"the header would need {len(body)} bytes, {MAX_CORE} is the most",
+            hint="pad the frames to one length, or use fewer and shorter public context entries",
+        )
+    return PRELUDE.pack(MAGIC, VERSION, b"\0\0\0", len(body)) + body
+
+
+def read_core(stream: Reader) -> tuple[Core, bytes]:
+    """The core at the start of a sealed stream, and the bytes of prelude and core as read.
+
+    Raises:
+        NotSealed: the stream does not start with the magic.
+        UnknownVersion: another version of the format.
+        FormatError: truncated or not well-formed.
+    """
+    if stream.size < len(MAGIC) or bytes(stream.view(0, len(MAGIC))) != MAGIC:
+        raise NotSealed("no sealed object here", hint="name a file that tegmen sealed")
+    if stream.size < PRELUDE.size:
+        raise _truncated("prelude")
+    _, version, zeros, length = PRELUDE.unpack(stream.view(0, PRELUDE.size))
+    if version != VERSION:
+        raise UnknownVersion(
+            f"sealed with version {version} of the format, this release reads {VERSION}",
+            hint="open it with a newer tegmen",
+        )
+    if zeros != b"\0\0\0" or length > MAX_CORE:
+        raise FormatError("prelude: reserved bytes or length out of range")
+    if stream.size < PRELUDE.size + length:
+        raise _truncated("core")
+    raw = bytes(stream.view(0, PRELUDE.size + length))
+    return _decode_core(raw[PRELUDE.size :]), raw
+
+
+def _truncated(zone: str) -> FormatError:
+    return FormatError(f"the object ends inside its {zone}", hint="fetch it again: it was cut")
+
+
+def _decode_core(body: bytes) -> Core:
+    fields = canonical.Fields(canonical.decode(body, "core"), "core")
+    placement = {0: "inline", 1: "table"}.get(fields.take(6, int))
+    count = fields.take(7, int)
+    core = Core(
+        suite=fields.texts(0),
+        manifest_cipher=fields.take(1, str),
+        mac=fields.take(2, str, optional=True),
+        source=fields.take(3, str),
+        carrier=fields.take(4, str),
+        segment_size=fields.take(5, int),
+        tag_placement=placement,  # type: ignore[arg-type]  # None is refused below
+        geometry=fields.runs(8),
+        salt=fields.octets(9, 32),
+        object_key_id=fields.octets(10, 16),
+        public=_pairs(fields.take(11, list)),
+        required=fields.texts(12),
+        profile=fields.take(13, str),
+        policy_digest=fields.octets(14, 32),
+        manifest_size=fields.take(15, int),
+    )
+    fields.done()
+    _check_core(core, count)
+    return core
+
+
+def _pairs(values: list[Any]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for pair in values:
+        if type(pair) is not list or [type(entry) for entry in pair] != [str, str]:
+            raise FormatError("core: public context must be pairs of text")
+        pairs.append((pair[0], pair[1]))
+    return tuple(pairs)
+
+
+def _check_core(core: Core, count: int) -> None:
+    if not core.suite or core.tag_placement is None or core.segment_size > MAX_SEGMENT:
+        raise FormatError("core: suite, tag placement or segment size out of range")
+    if not 1 <= count <= MAX_PARTS or count != core.part_count:
+        raise FormatError("core: the part count does not fit the geometry")
+    if sum(number * length for number, length in core.geometry) >= canonical.MAX_INTEGER:
+        raise FormatError("core: the geometry overflows")
+    if core.manifest_size > MAX_MANIFEST:
+        raise FormatError(f"core: a manifest of more than {MAX_MANIFEST} bytes")
+    for names in (core.required, tuple(name for name, _ in core.public)):
+        if list(names) != sorted(set(names)):
+            raise FormatError("core: context names must be sorted and unique")
+
+
+@frozen
+class CheckBlock:
+    """What a data key is checked against before it is used, and the capacity of a slot zone."""
+
+    commit: bytes
+    core_mac: bytes
+    context_check: bytes
+    capacity: int
+
+    def encode(self) -> bytes:
+        return b"".join(
+            (self.commit, self.core_mac, self.context_check, self.capacity.to_bytes(4, "big"))
+        )
+
+
+def read_check(stream: Reader, offset: int) -> CheckBlock:
+    """The check block at `offset`. Raises FormatError."""
+    if stream.size < offset + CHECK_SIZE:
+        raise _truncated("check block")
+    raw = bytes(stream.view(offset, CHECK_SIZE))
+    capacity = int.from_bytes(raw[96:], "big")
+    if not 0 < capacity <= MAX_CAPACITY:
+        raise FormatError(f"check block: a slot zone of {capacity} bytes")
+    return CheckBlock(raw[:32], raw[32:64], raw[64:96], capacity)
+
+
+@frozen
+class Slot:
+    """A data key closed for one recipient, and where to ask for it to be opened.
+
+    `store` is the alias that the sealing configuration gave the key store, never an address.
+    """
+
+    kind: str
+    store: str
+    wrapped: Wrapped
+
+
+@frozen
+class Zone:
+    """The slots of an object, at one generation.
+
+    Attributes:
+        skipped: kinds of slot that this release cannot read.
+        raw: the zone as stored, up to its MAC, which covers it.
+        mac: the stored MAC.
+    """
+
+    generation: int
+    slots: tuple[Slot, ...]
+    skipped: tuple[str, ...]
+    raw: bytes
+    mac: bytes
+
+
+def encode_slots(slots: Sequence[Slot]) -> bytes:
+    """The slots as they stand in a zone. Raises TooLarge."""
+    if not 0 < len(slots) <= MAX_SLOTS:
+        raise TooLarge(f"{len(slots)} slots; an object has 1 to {MAX_SLOTS}")
+    encoded = canonical.encode([_slot_map(slot) for slot in slots])
+    if len(encoded) > MAX_SLOT:  # only then can a single one be too long
+        for slot in slots:
+            if len(canonical.encode(_slot_map(slot))) > MAX_SLOT:
+                raise TooLarge(f"the slot for {slot.store} is longer than {MAX_SLOT} bytes")
+    return encoded
+
+
+def _slot_map(slot: Slot) -> dict[int, Any]:
+    wrapped = slot.wrapped
+    return {
+        0: _LEAF,
+        1: slot.kind,
+        2: slot.store,
+        3: wrapped.key_id,
+        4: wrapped.version,
+        5: wrapped.check_kind,
+        6: wrapped.check_value,
+        7: wrapped.algorithm,
+        8: wrapped.blob,
+    }
+
+
+def default_capacity(used: int) -> int:
+    """Twice what is used, rounded up to 1 KiB, so that recipients can be added in place."""
+    return -(-2 * used // 1024) * 1024
+
+
+def zone_size(capacity: int) -> int:
+    """Bytes of a slot zone with room for `capacity` bytes of slots."""
+    return ZONE_HEAD.size + capacity + ZONE_TAIL
+
+
+def encode_zone(generation: int, slots: bytes, capacity: int) -> bytes:
+    """A slot zone up to its MAC, which the caller appends. Raises TooLarge."""
+    if len(slots) > capacity:
+        raise TooLarge(
+            f"the slots need {len(slots)} bytes, the zone has {capacity}",
+            hint="rekey the object: a new one gets larger slot zones",
+        )
+    head = ZONE_HEAD.pack(generation, len(slots)) + slots.ljust(capacity, b"\0")
+    return head + hashlib.sha256(head).digest()[:8]
+
+
+def decode_zone(raw: bytes, capacity: int) -> Zone | None:
+    """A slot zone, or None if it is torn (its checksum does not fit).
+
+    Raises:
+        FormatError: the checksum fits, but what it covers is not well-formed.
+    """
+    head, check, mac = raw[:-ZONE_TAIL], raw[-ZONE_TAIL:-32], raw[-32:]
+    if not hmac.compare_digest(hashlib.sha256(head).digest()[:8], check):
+        return None
+    generation, used = ZONE_HEAD.unpack_from(head)
+    slots = head[ZONE_HEAD.size :]
+    if used > capacity or slots.count(0, used) != capacity - used:
+        raise FormatError("slot zone: its length field does not fit")
+    leaves, skipped = _decode_slots(slots[:used])
+    return Zone(generation, leaves, skipped, raw[:-32], mac)
+
+
+def _decode_slots(raw: bytes) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
+    entries = canonical.decode(raw, "slots")
+    if type(entries) is not list or not 0 < len(entries) <= MAX_SLOTS:
+        raise FormatError(f"slots: 1 to {MAX_SLOTS} of them expected")
+    leaves, skipped = [], []
+    for entry in entries:
+        fields = canonical.Fields(entry, "slot")
+        kind = fields.take(0, int)
+        if kind == _LEAF:
+            leaves.append(_decode_leaf(fields))
+        else:
+            skipped.append(f"slot kind {kind}")
+    return tuple(leaves), tuple(skipped)
+
+
+def _decode_leaf(fields: canonical.Fields) -> Slot:
+    slot = Slot(
+        kind=fields.take(1, str),
+        store=fields.take(2, str),
+        wrapped=Wrapped(
+            key_id=fields.take(3, str),
+            version=fields.take(4, str),
+            check_kind=fields.take(5, str),
+            check_value=fields.take(6, bytes),
+            algorithm=fields.take(7, str),
+            blob=fields.take(8, bytes),
+        ),
+    )
+    fields.done()
+    return slot
+
+
+def read_zones(stream: Reader, offset: int, capacity: int) -> list[Zone]:
+    """The slot zones from `offset` that are whole, the higher generation first.
+
+    Raises:
+        FormatError: neither is.
+    """
+    size = zone_size(capacity)
+    if stream.size < offset + 2 * size:
+        raise _truncated("slot zones")
+    first, second = (bytes(stream.view(start, size)) for start in (offset, offset + size))
+    zones: list[Zone] = []
+    problem: FormatError | None = None
+    for raw in (first, second):
+        if zones and raw == first:
+            zones.append(zones[0])
+            continue
+        try:
+            zone = decode_zone(raw, capacity)
+        except FormatError as error:
+            problem = error
+        else:
+            zones += [zone] if zone else []
+    if not zones:
+        raise problem or FormatError("both slot zones are damaged", hint="restore an older copy")
+    return sorted(zones, key=lambda zone: -zone.generation)

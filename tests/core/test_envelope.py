@@ -1,0 +1,192 @@
+"""The header: what is encoded reads back, and nothing hostile passes or escapes as another error."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tegmen import canonical, envelope
+from tegmen.errors import FormatError, NotSealed, TegmenError, TooLarge, UnknownVersion
+from tegmen.files import MemoryReader
+from tegmen.interfaces import Wrapped
+
+CORE = envelope.Core(
+    suite=("aes-256-gcm",),
+    manifest_cipher="aes-256-gcm",
+    mac=None,
+    source="file",
+    carrier="tgm",
+    segment_size=1 << 20,
+    tag_placement="inline",
+    geometry=((1, 100), (200, 524288)),
+    salt=bytes(range(32)),
+    object_key_id=bytes(range(16)),
+    public=(("site", "north"),),
+    required=("purpose", "trust"),
+    profile="hospital-default",
+    policy_digest=bytes(32),
+    manifest_size=272,
+)
+SLOT = envelope.Slot(
+    "file", "local", Wrapped("images", "1", "hmac-sha-256", b"12345678", "AES-256-GCM", b"x" * 60)
+)
+
+
+def read(raw: bytes) -> envelope.Core:
+    return envelope.read_core(MemoryReader(raw))[0]
+
+
+def altered(key: int, value: object) -> bytes:
+    fields = canonical.decode(envelope.encode_core(CORE)[16:], "core")
+    fields[key] = value
+    body = canonical.encode(dict(sorted(fields.items())))
+    return envelope.PRELUDE.pack(envelope.MAGIC, 0, b"\0\0\0", len(body)) + body
+
+
+def test_a_core_reads_back_with_the_bytes_that_were_read() -> None:
+    raw = envelope.encode_core(CORE)
+    core, as_read = envelope.read_core(MemoryReader(raw + b"more"))
+    assert core == CORE
+    assert as_read == raw
+    assert core.part_count == 201
+
+
+def test_what_is_not_sealed_is_told_from_what_is_damaged() -> None:
+    raw = envelope.encode_core(CORE)
+    with pytest.raises(NotSealed):
+        read(b"")
+    with pytest.raises(NotSealed):
+        read(b"\x88" + raw[1:])
+    with pytest.raises(FormatError, match="ends inside its core"):
+        read(raw[:-1])
+    with pytest.raises(FormatError, match="ends inside its prelude"):
+        read(raw[:15])
+
+
+def test_a_newer_version_is_named() -> None:
+    raw = bytearray(envelope.encode_core(CORE))
+    raw[8] = 7
+    with pytest.raises(UnknownVersion, match="version 7"):
+        read(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param(0, [], id="no cipher"),
+        pytest.param(0, [1], id="a cipher that is no text"),
+        pytest.param(5, envelope.MAX_SEGMENT + 1, id="a segment of more than 64 MiB"),
+        pytest.param(6, 2, id="unknown tag placement"),
+        pytest.param(7, 200, id="a part count that does not fit"),
+        pytest.param(7, None, id="no part count"),
+        pytest.param(8, [], id="no geometry"),
+        pytest.param(8, [[1, 5], [200, 5]], id="runs not joined"),
+        pytest.param(8, [[201, (1 << 53) // 200]], id="a geometry that overflows"),
+        pytest.param(9, bytes(31), id="a short salt"),
+        pytest.param(11, [["b", "1"], ["a", "2"]], id="public context out of order"),
+        pytest.param(11, [["a", "1"], ["a", "2"]], id="public context twice"),
+        pytest.param(11, [["a"]], id="public context that is no pair"),
+        pytest.param(12, ["trust", "purpose"], id="required context out of order"),
+        pytest.param(15, envelope.MAX_MANIFEST + 1, id="a manifest of more than 64 MiB"),
+        pytest.param(16, 1, id="an unknown field"),
+        pytest.param(3, b"file", id="bytes where text belongs"),
+    ],
+)
+def test_a_core_that_says_something_else_is_refused(key: int, value: object) -> None:
+    with pytest.raises(FormatError):
+        read(altered(key, value))
+
+
+def test_too_many_parts_of_different_lengths_do_not_fit() -> None:
+    geometry = tuple((1, 1000 + number) for number in range(20_000))
+    with pytest.raises(TooLarge, match="header"):
+        envelope.encode_core(evolve(CORE, geometry=geometry))
+
+
+@given(st.data())
+def test_damaged_headers_give_only_typed_errors(data: st.DataObject) -> None:
+    raw = bytearray(envelope.encode_core(CORE))
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(8, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(raw)))
+    try:
+        core = read(bytes(raw[:cut]))
+    except TegmenError:
+        return
+    assert envelope.encode_core(core) == raw[: len(envelope.encode_core(core))]
+
+
+def zone(generation: int = 1, slots: tuple[envelope.Slot, ...] = (SLOT,)) -> bytes:
+    encoded = envelope.encode_slots(slots)
+    return envelope.encode_zone(generation, encoded, 1024) + b"M" * 32
+
+
+def test_zones_read_back_the_newer_first() -> None:
+    zones = envelope.read_zones(MemoryReader(b"??" + zone(1) + zone(2)), 2, 1024)
+    assert [entry.generation for entry in zones] == [2, 1]
+    assert zones[0].slots == (SLOT,)
+    assert zones[0].mac == b"M" * 32
+
+
+@pytest.mark.parametrize("torn", [0, 1])
+def test_one_torn_zone_leaves_the_other(torn: int) -> None:
+    pair = [bytearray(zone(1)), bytearray(zone(2))]
+    pair[torn][500] ^= 1
+    zones = envelope.read_zones(MemoryReader(b"".join(pair)), 0, 1024)
+    assert [entry.generation for entry in zones] == [2 - torn if torn else 2]
+
+
+def test_two_torn_zones_are_an_error() -> None:
+    raw = bytearray(zone() + zone())
+    raw[40] ^= 1
+    raw[40 + len(raw) // 2] ^= 1
+    with pytest.raises(FormatError, match="both slot zones"):
+        envelope.read_zones(MemoryReader(raw), 0, 1024)
+
+
+def test_a_zone_that_ends_early_is_an_error() -> None:
+    with pytest.raises(FormatError, match="ends inside its slot zones"):
+        envelope.read_zones(MemoryReader((zone() + zone())[:-1]), 0, 1024)
+
+
+def test_slots_of_an_unknown_kind_are_skipped_and_named() -> None:
+    encoded = canonical.encode([{0: 1, 8: 2, 9: []}, envelope._slot_map(SLOT)])
+    raw = envelope.encode_zone(1, encoded, 1024) + bytes(32)
+    first = envelope.decode_zone(raw, 1024)
+    assert first is not None
+    assert first.slots == (SLOT,)
+    assert first.skipped == ("slot kind 1",)
+
+
+@pytest.mark.parametrize("used", [0, 5, 1025, 0xFFFFFFFF])
+def test_a_wrong_length_of_slots_is_refused(used: int) -> None:
+    import hashlib
+
+    raw = bytearray(zone()[: -envelope.ZONE_TAIL])
+    raw[8:12] = used.to_bytes(4, "big")
+    raw += hashlib.sha256(raw).digest()[:8] + bytes(32)
+    with pytest.raises(FormatError):
+        envelope.decode_zone(bytes(raw), 1024)
+
+
+def test_more_slots_than_a_zone_has_room_for() -> None:
+    many = envelope.encode_slots([SLOT] * 32)
+    with pytest.raises(TooLarge, match="the zone has 1024"):
+        envelope.encode_zone(2, many, 1024)
+    with pytest.raises(TooLarge, match="1 to 32"):
+        envelope.encode_slots([SLOT] * 33)
+    with pytest.raises(TooLarge, match="longer than 4096"):
+        wrapped = evolve(SLOT.wrapped, blob=os.urandom(5000))
+        envelope.encode_slots([evolve(SLOT, wrapped=wrapped)])
+
+
+def test_the_capacity_is_bounded() -> None:
+    check = envelope.CheckBlock(bytes(32), bytes(32), bytes(32), 1024)
+    assert envelope.read_check(MemoryReader(check.encode()), 0) == check
+    for capacity in (0, envelope.MAX_CAPACITY + 1, 0xFFFFFFFF):
+        with pytest.raises(FormatError, match="slot zone of"):
+            envelope.read_check(MemoryReader(evolve(check, capacity=capacity).encode()), 0)
