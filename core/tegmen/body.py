@@ -164,6 +164,8 @@ class Layout:
         segment_size: int,
         placement: TagPlacement,
     ) -> None:
+        """Raises TooLarge: a part is larger than the cipher takes."""
+        _check_lengths(suite, geometry)
         self.segment_size = segment_size
         self.inline = placement == "inline"
         self._suite = suite
@@ -204,6 +206,16 @@ class Layout:
         return self.body_size
 
 
+def _check_lengths(suite: Suite, geometry: Sequence[tuple[int, int]]) -> None:
+    most = suite.info.max_part
+    longest = max(length for _, length in geometry)
+    if most is not None and longest > most:
+        raise TooLarge(
+            f"a part has {longest} bytes, cipher {suite.info.name} takes {most}",
+            hint="let a rule choose another cipher for it",
+        )
+
+
 class BodyWriter:
     """Encrypts parts into a sink, and collects the tag table if there is one."""
 
@@ -218,17 +230,9 @@ class BodyWriter:
 
         Raises:
             InputError: a source gives fewer bytes than it said.
-            TooLarge: a part is larger than the cipher takes.
         """
-        most = self._binder.suite.info.max_part
         for part in range(first, stop):
-            run = self._layout.run(part)
-            if most is not None and run.length > most:
-                raise TooLarge(
-                    f"part {part} has {run.length} bytes, the cipher takes {most}",
-                    hint="choose another cipher in the profile",
-                )
-            self._put(part, run, sink)
+            self._put(part, self._layout.run(part), sink)
 
     def _put(self, part: int, run: Run, sink: Sink) -> None:
         source, closer = self._parts[part - 1], self._binder.closer(part)
@@ -248,7 +252,7 @@ class BodyWriter:
 def _plaintext(part: Part, offset: int, length: int) -> memoryview:
     """Bytes of a part as they are encrypted: zeros follow where the part ends."""
     have = min(length, max(0, part.length - offset))
-    view = part.reader.view(part.offset + offset, have)
+    view = part.reader.view(part.offset + offset, have) if have else memoryview(b"")
     if len(view) != have:
         raise InputError(f"the source gave {len(view)} bytes where it said {have}")
     if have == length:

@@ -1,4 +1,4 @@
-"""The header: what is encoded reads back, and nothing hostile passes or escapes as another error."""
+"""The header: what is encoded reads back; nothing hostile passes, or escapes as another error."""
 
 from __future__ import annotations
 

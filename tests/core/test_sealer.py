@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
@@ -432,10 +433,8 @@ def test_damage_anywhere_never_gives_other_bytes(sealer: Sealer, data: st.DataOb
     for _ in range(data.draw(st.integers(1, 5))):
         sealed[data.draw(st.integers(0, len(sealed) - 1))] = data.draw(st.integers(0, 255))
     sealed = sealed[: data.draw(st.integers(len(sealed) - 3, len(sealed)))]
-    try:
+    with contextlib.suppress(TegmenError):
         assert unseal(sealer, bytes(sealed)) == image
-    except TegmenError:
-        pass
 
 
 def test_a_stream_that_cannot_go_back_gets_the_same_object(sealer: Sealer) -> None:
