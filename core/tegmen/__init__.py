@@ -1,5 +1,6 @@
-"""tegmen seals medical images: nobody without a key reads or alters them unnoticed, and whoever
-holds one gets the original back bit for bit.
+"""Seals medical images: without a key nobody reads them, or alters them unnoticed.
+
+With one, the original comes back bit for bit.
 
     import tegmen
 
@@ -19,58 +20,26 @@ if TYPE_CHECKING:
     from tegmen.audit import MemorySink as MemorySink
     from tegmen.errors import (
         AuditRefused as AuditRefused,
-    )
-    from tegmen.errors import (
         ConfigError as ConfigError,
-    )
-    from tegmen.errors import (
         ContextMismatch as ContextMismatch,
-    )
-    from tegmen.errors import (
         ContextMissing as ContextMissing,
-    )
-    from tegmen.errors import (
         InputError as InputError,
-    )
-    from tegmen.errors import (
         IntegrityError as IntegrityError,
-    )
-    from tegmen.errors import (
         KeyStoreError as KeyStoreError,
-    )
-    from tegmen.errors import (
         NotSealed as NotSealed,
-    )
-    from tegmen.errors import (
         OutputError as OutputError,
-    )
-    from tegmen.errors import (
         PluginError as PluginError,
-    )
-    from tegmen.errors import (
         PolicyRefused as PolicyRefused,
-    )
-    from tegmen.errors import (
         TegmenError as TegmenError,
-    )
-    from tegmen.errors import (
         WrongKey as WrongKey,
     )
     from tegmen.hooks import hookimpl as hookimpl
     from tegmen.policy import Decision as Decision
     from tegmen.profile import Config as Config
-    from tegmen.registry import Allowed as Allowed
-    from tegmen.registry import Registry as Registry
-    from tegmen.sealer import (
-        Inspection as Inspection,
-    )
+    from tegmen.receipts import Inspection as Inspection, Receipt as Receipt
+    from tegmen.registry import Allowed as Allowed, Registry as Registry
     from tegmen.sealer import (
         OpenObject as OpenObject,
-    )
-    from tegmen.sealer import (
-        Receipt as Receipt,
-    )
-    from tegmen.sealer import (
         Sealer as Sealer,
     )
 
@@ -80,7 +49,8 @@ _ERRORS = (
 )
 _WHERE = {
     **{name: ("tegmen.errors", name) for name in _ERRORS.split()},
-    **{name: ("tegmen.sealer", name) for name in ("Inspection", "OpenObject", "Receipt", "Sealer")},
+    **{name: ("tegmen.sealer", name) for name in ("OpenObject", "Sealer")},
+    **{name: ("tegmen.receipts", name) for name in ("Inspection", "Receipt")},
     "Allowed": ("tegmen.registry", "Allowed"),
     "Config": ("tegmen.profile", "Config"),
     "Decision": ("tegmen.policy", "Decision"),

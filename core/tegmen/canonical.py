@@ -70,49 +70,51 @@ def _check_keys(value: dict[Any, Any], what: str) -> None:
         last = key
 
 
-class Fields:
-    """Reads a decoded map field by field, by type, and refuses what is left over."""
+def record(value: Any, kinds: tuple[type, ...], what: str) -> list[Any]:
+    """The fields 0, 1, ... of a decoded map, which must have exactly these kinds.
 
-    __slots__ = ("_map", "_what")
+    A `kinds` entry of NoneType stands for a field that may be of any kind; the caller checks it.
 
-    def __init__(self, value: Any, what: str) -> None:
-        if type(value) is not dict:
-            raise FormatError(f"{what}: a map was expected")
-        self._map = dict(value)
-        self._what = what
+    Raises:
+        FormatError: a field is missing, unknown, or of another kind.
+    """
+    if type(value) is not dict:
+        raise FormatError(f"{what}: a map was expected")
+    fields = list(value.values())
+    if len(fields) == len(kinds) and tuple(value) == _KEYS[: len(kinds)]:
+        for number, field in enumerate(fields):
+            if type(field) is not kinds[number] and kinds[number] is not type(None):
+                break
+        else:
+            return fields
+    for number, kind in enumerate(kinds):
+        if number not in value or not (kind is type(None) or type(value[number]) is kind):
+            raise FormatError(f"{what}: field {number} is missing or not {kind.__name__}")
+    unknown = next(number for number in value if number >= len(kinds))
+    raise FormatError(f"{what}: unknown field {unknown}")
 
-    def take(self, key: int, kind: type, *, optional: bool = False) -> Any:
-        value = self._map.pop(key, None)
-        if type(value) is kind or (optional and value is None):
-            return value
-        raise FormatError(f"{self._what}: field {key} is missing or not {kind.__name__}")
 
-    def octets(self, key: int, size: int) -> bytes:
-        value: bytes = self.take(key, bytes)
-        if len(value) != size:
-            raise FormatError(f"{self._what}: field {key} must have {size} bytes")
-        return value
+_KEYS = tuple(range(64))
 
-    def texts(self, key: int) -> tuple[str, ...]:
-        return tuple(self._texts(self.take(key, list), key))
 
-    def _texts(self, values: list[Any], key: int) -> list[str]:
-        if any(type(value) is not str for value in values):
-            raise FormatError(f"{self._what}: field {key} must hold text only")
-        return values
+def texts(values: list[Any], what: str) -> tuple[str, ...]:
+    """A list that must hold text only."""
+    for value in values:
+        if type(value) is not str:
+            raise FormatError(f"{what}: text was expected")
+    return tuple(values)
 
-    def runs(self, key: int) -> tuple[tuple[int, int], ...]:
-        """Runs of [count, value]: counts above 0, neighbours different."""
-        runs = tuple(tuple(run) if type(run) is list else () for run in self.take(key, list))
-        last = None
-        for run in runs:
-            if len(run) != 2 or type(run[0]) is not int or type(run[1]) is not int or not run[0]:
-                raise FormatError(f"{self._what}: field {key} must hold runs of [count, value]")
-            if run[1] == last:
-                raise FormatError(f"{self._what}: field {key} has a run that should be joined")
-            last = run[1]
-        return runs
 
-    def done(self) -> None:
-        if self._map:
-            raise FormatError(f"{self._what}: unknown field {next(iter(self._map))}")
+def runs(values: list[Any], what: str) -> tuple[tuple[int, int], ...]:
+    """Runs of [count, value]: counts above 0, neighbours different."""
+    out: list[tuple[int, int]] = []
+    last = None
+    for run in values:
+        if type(run) is not list or len(run) != 2 or not type(run[0]) is type(run[1]) is int:
+            raise FormatError(f"{what}: runs of [count, value] were expected")
+        count, value = run
+        if not count or value == last:
+            raise FormatError(f"{what}: a run is empty, or should be joined to the one before")
+        out.append((count, value))
+        last = value
+    return tuple(out)

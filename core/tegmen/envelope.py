@@ -9,9 +9,8 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Sequence
-from typing import Any
-
-from attrs import frozen
+from types import NoneType
+from typing import Any, NamedTuple
 
 from tegmen import canonical
 from tegmen.errors import FormatError, NotSealed, TooLarge, UnknownVersion
@@ -34,8 +33,7 @@ _TAG_PLACEMENTS: tuple[TagPlacement, ...] = ("inline", "table")
 _LEAF = 0
 
 
-@frozen
-class Core:
+class Core(NamedTuple):
     """The immutable, authenticated description of a sealed object.
 
     Attributes:
@@ -140,28 +138,37 @@ def _truncated(zone: str) -> FormatError:
     return FormatError(f"the object ends inside its {zone}", hint="fetch it again: it was cut")
 
 
+_CORE_KINDS = (
+    *(list, str, NoneType, str, str, int, int, int),
+    *(list, bytes, bytes, list, list, str, bytes, int),
+)
+
+
 def _decode_core(body: bytes) -> Core:
-    fields = canonical.Fields(canonical.decode(body, "core"), "core")
-    placement = {0: "inline", 1: "table"}.get(fields.take(6, int))
-    count = fields.take(7, int)
+    fields = canonical.record(canonical.decode(body, "core"), _CORE_KINDS, "core")
+    suite, manifest_cipher, mac, source, carrier, segment_size, placement, count = fields[:8]
+    geometry, salt, object_key_id, public, required, profile, digest, manifest_size = fields[8:]
+    if placement >= len(_TAG_PLACEMENTS) or not (mac is None or type(mac) is str):
+        raise FormatError("core: tag placement or MAC out of range")
+    if (len(salt), len(object_key_id), len(digest)) != (32, 16, 32):
+        raise FormatError("core: salt, object key id or policy digest has the wrong length")
     core = Core(
-        suite=fields.texts(0),
-        manifest_cipher=fields.take(1, str),
-        mac=fields.take(2, str, optional=True),
-        source=fields.take(3, str),
-        carrier=fields.take(4, str),
-        segment_size=fields.take(5, int),
-        tag_placement=placement,  # type: ignore[arg-type]  # None is refused below
-        geometry=fields.runs(8),
-        salt=fields.octets(9, 32),
-        object_key_id=fields.octets(10, 16),
-        public=_pairs(fields.take(11, list)),
-        required=fields.texts(12),
-        profile=fields.take(13, str),
-        policy_digest=fields.octets(14, 32),
-        manifest_size=fields.take(15, int),
+        suite=canonical.texts(suite, "core"),
+        manifest_cipher=manifest_cipher,
+        mac=mac,
+        source=source,
+        carrier=carrier,
+        segment_size=segment_size,
+        tag_placement=_TAG_PLACEMENTS[placement],
+        geometry=canonical.runs(geometry, "core"),
+        salt=salt,
+        object_key_id=object_key_id,
+        public=_pairs(public),
+        required=canonical.texts(required, "core"),
+        profile=profile,
+        policy_digest=digest,
+        manifest_size=manifest_size,
     )
-    fields.done()
     _check_core(core, count)
     return core
 
@@ -176,21 +183,29 @@ def _pairs(values: list[Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _check_core(core: Core, count: int) -> None:
-    if not core.suite or core.tag_placement is None or core.segment_size > MAX_SEGMENT:
-        raise FormatError("core: suite, tag placement or segment size out of range")
-    if not 1 <= count <= MAX_PARTS or count != core.part_count:
+    if not core.suite or core.segment_size > MAX_SEGMENT:
+        raise FormatError("core: no cipher, or a segment size out of range")
+    parts = total = 0
+    for number, length in core.geometry:
+        parts += number
+        total += number * length
+    if not 1 <= count <= MAX_PARTS or count != parts:
         raise FormatError("core: the part count does not fit the geometry")
-    if sum(number * length for number, length in core.geometry) >= canonical.MAX_INTEGER:
+    if total >= canonical.MAX_INTEGER:
         raise FormatError("core: the geometry overflows")
     if core.manifest_size > MAX_MANIFEST:
         raise FormatError(f"core: a manifest of more than {MAX_MANIFEST} bytes")
-    for names in (core.required, tuple(name for name, _ in core.public)):
-        if list(names) != sorted(set(names)):
-            raise FormatError("core: context names must be sorted and unique")
+    _check_sorted(core.required)
+    if core.public:
+        _check_sorted(tuple(name for name, _ in core.public))
 
 
-@frozen
-class CheckBlock:
+def _check_sorted(names: tuple[str, ...]) -> None:
+    if len(names) > 1 and list(names) != sorted(set(names)):
+        raise FormatError("core: context names must be sorted and unique")
+
+
+class CheckBlock(NamedTuple):
     """What a data key is checked against before it is used, and the capacity of a slot zone."""
 
     commit: bytes
@@ -215,8 +230,7 @@ def read_check(stream: Reader, offset: int) -> CheckBlock:
     return CheckBlock(raw[:32], raw[32:64], raw[64:96], capacity)
 
 
-@frozen
-class Slot:
+class Slot(NamedTuple):
     """A data key closed for one recipient, and where to ask for it to be opened.
 
     `store` is the alias that the sealing configuration gave the key store, never an address.
@@ -227,8 +241,7 @@ class Slot:
     wrapped: Wrapped
 
 
-@frozen
-class Zone:
+class Zone(NamedTuple):
     """The slots of an object, at one generation.
 
     Attributes:
@@ -315,30 +328,19 @@ def _decode_slots(raw: bytes) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
         raise FormatError(f"slots: 1 to {MAX_SLOTS} of them expected")
     leaves, skipped = [], []
     for entry in entries:
-        fields = canonical.Fields(entry, "slot")
-        kind = fields.take(0, int)
-        if kind == _LEAF:
-            leaves.append(_decode_leaf(fields))
+        if type(entry) is dict and type(entry.get(0)) is int and entry[0] != _LEAF:
+            skipped.append(f"slot kind {entry[0]}")
         else:
-            skipped.append(f"slot kind {kind}")
+            leaves.append(_decode_leaf(entry))
     return tuple(leaves), tuple(skipped)
 
 
-def _decode_leaf(fields: canonical.Fields) -> Slot:
-    slot = Slot(
-        kind=fields.take(1, str),
-        store=fields.take(2, str),
-        wrapped=Wrapped(
-            key_id=fields.take(3, str),
-            version=fields.take(4, str),
-            check_kind=fields.take(5, str),
-            check_value=fields.take(6, bytes),
-            algorithm=fields.take(7, str),
-            blob=fields.take(8, bytes),
-        ),
-    )
-    fields.done()
-    return slot
+_LEAF_KINDS = (int, str, str, str, str, str, bytes, str, bytes)
+
+
+def _decode_leaf(entry: Any) -> Slot:
+    _, kind, store, *wrapped = canonical.record(entry, _LEAF_KINDS, "slot")
+    return Slot(kind, store, Wrapped(*wrapped))
 
 
 def read_zones(stream: Reader, offset: int, capacity: int) -> list[Zone]:

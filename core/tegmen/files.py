@@ -16,8 +16,8 @@ from typing import IO, Any
 from tegmen.errors import InputError, IntegrityError, OutputError, OutputExists
 from tegmen.interfaces import Buffer, Reader, Sink
 
-Readable = str | os.PathLike[str] | Buffer | IO[bytes]
-"""What can be sealed or opened: a path, bytes, or a binary file."""
+Readable = str | os.PathLike[str] | Buffer | IO[bytes] | Reader
+"""What can be sealed or opened: a path, bytes, a binary file, or a reader of one's own."""
 
 Writable = str | os.PathLike[str] | bytearray | memoryview | IO[bytes]
 """Where output can go: a path, a writable buffer, or a binary file."""
@@ -126,7 +126,7 @@ def copy(reader: Reader, sink: Sink, offset: int = 0, length: int | None = None)
 
 
 @contextlib.contextmanager
-def reading(source: Readable | Reader) -> Iterator[tuple[Reader, str]]:
+def reading(source: Readable) -> Iterator[tuple[Reader, str]]:
     """A reader over `source`, and its base name (empty when it has none).
 
     Raises:

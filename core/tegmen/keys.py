@@ -75,7 +75,7 @@ class KeySchedule:
 
     def expand(self, label: bytes, extra: bytes = b"", length: int = 32) -> bytes:
         """The key, or check value, of that label."""
-        info = b"".join((_PREFIX, label, b"\0", extra))
+        info = _PREFIX + label + b"\0" + extra
         return HKDFExpand(_SHA256, length, info).derive(self._prk)
 
     def commit(self) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-
-from attrs import frozen
+from typing import NamedTuple
 
 from tegmen import canonical
 from tegmen.errors import FormatError, TooLarge
@@ -27,8 +26,7 @@ def expand(pairs: Sequence[tuple[int, int]]) -> list[int]:
     return [value for count, value in pairs for _ in range(count)]
 
 
-@frozen
-class Entry:
+class Entry(NamedTuple):
     """One item: a source object and the parts that hold it, which follow the previous item's.
 
     Attributes:
@@ -47,8 +45,7 @@ class Entry:
         return sum(count for count, _ in self.kinds)
 
 
-@frozen
-class Manifest:
+class Manifest(NamedTuple):
     """What part 0 says.
 
     Attributes:
@@ -96,29 +93,21 @@ def decode(raw: bytes, geometry: Sequence[tuple[int, int]]) -> Manifest:
     body, padding = raw[4 : 4 + length], raw[4 + length :]
     if len(body) != length or padding.count(0) != len(padding):
         raise FormatError("manifest: its length or padding is wrong")
-    fields = canonical.Fields(canonical.decode(body, "manifest"), "manifest")
-    manifest = Manifest(
-        items=tuple(_entry(entry) for entry in fields.take(0, list)),
-        lengths=fields.runs(1),
-        carrier_note=fields.take(2, bytes),
-    )
-    fields.done()
+    fields = canonical.record(canonical.decode(body, "manifest"), (list, list, bytes), "manifest")
+    items = tuple(_entry(entry) for entry in fields[0])
+    manifest = Manifest(items, canonical.runs(fields[1], "manifest"), fields[2])
     _check(manifest, geometry)
     return manifest
 
 
 def _entry(value: object) -> Entry:
-    fields = canonical.Fields(value, "manifest item")
-    entry = Entry(
-        name=fields.take(0, str),
-        media_type=fields.take(1, str),
-        source=fields.take(2, str),
-        note=fields.take(3, bytes),
-        kinds=fields.runs(4),
+    name, media_type, source, note, kinds = canonical.record(
+        value, (str, str, str, bytes, list), "manifest item"
     )
-    fields.done()
-    if not all(kind < len(_PART_KINDS) for _, kind in entry.kinds):
-        raise FormatError("manifest item: an unknown kind of part")
+    entry = Entry(name, media_type, source, note, canonical.runs(kinds, "manifest item"))
+    for _, kind in entry.kinds:
+        if kind >= len(_PART_KINDS):
+            raise FormatError("manifest item: an unknown kind of part")
     return entry
 
 
@@ -134,6 +123,8 @@ def _check(manifest: Manifest, geometry: Sequence[tuple[int, int]]) -> None:
 
 def _within(lengths: Sequence[tuple[int, int]], geometry: Sequence[tuple[int, int]]) -> bool:
     """Whether every true length is at most the stored one; walks runs, not parts."""
+    if lengths == geometry:
+        return True
     stored = iter(geometry)
     left, most = 0, 0
     for count, length in lengths:

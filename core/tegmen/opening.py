@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from attrs import field, frozen
+from typing import NamedTuple
 
 from tegmen import envelope, keys, manifest
 from tegmen.body import BodyReader, Layout, Suite
@@ -22,8 +21,7 @@ from tegmen.interfaces import KeyStore, Reader, Sink, Source
 MAX_UNWRAPS = 4
 
 
-@frozen
-class Header:
+class Header(NamedTuple):
     """All of a sealed stream that can be read without a key; nothing in it is verified.
 
     Attributes:
@@ -34,10 +32,10 @@ class Header:
     """
 
     core: envelope.Core
-    raw: bytes = field(repr=False)
+    raw: bytes
     hash: bytes
-    check: envelope.CheckBlock = field(repr=False)
-    zones: tuple[envelope.Zone, ...] = field(repr=False)
+    check: envelope.CheckBlock
+    zones: tuple[envelope.Zone, ...]
     manifest_at: int
     table_at: int
 
@@ -59,13 +57,11 @@ def read_header(stream: Reader) -> Header:
     return Header(core, raw, keys.header_hash(raw), check, tuple(zones), manifest_at, table_at)
 
 
-@frozen
-class Unwrapped:
-    """A data key, and the slot that gave it."""
+class Unwrapped(NamedTuple):
+    """The keys of an object, and the slot that gave them."""
 
-    data_key: bytes = field(repr=False)
+    schedule: keys.KeySchedule
     slot: envelope.Slot
-    zone: int
 
 
 def unwrap(header: Header, store_for: Callable[[envelope.Slot], KeyStore | None]) -> Unwrapped:
@@ -80,7 +76,7 @@ def unwrap(header: Header, store_for: Callable[[envelope.Slot], KeyStore | None]
     """
     failures: list[tuple[envelope.Slot, KeyStoreError]] = []
     asked: set[tuple[str, str, bytes]] = set()
-    for index, zone in enumerate(header.zones):
+    for zone in header.zones:
         for slot in zone.slots:
             identity = (slot.store, slot.wrapped.key_id, slot.wrapped.blob)
             store = None if identity in asked else store_for(slot)
@@ -91,16 +87,12 @@ def unwrap(header: Header, store_for: Callable[[envelope.Slot], KeyStore | None]
                 data_key = store.unwrap(slot.wrapped, header.core.object_key_id)
             except KeyStoreError as error:
                 failures.append((slot, error))
-            else:
-                if _commits(header, data_key):
-                    return Unwrapped(data_key, slot, index)
-                failures.append((slot, _not_committed(slot)))
+                continue
+            schedule = keys.KeySchedule(data_key, header.core.salt)
+            if keys.same(schedule.commit(), header.check.commit):
+                return Unwrapped(schedule, slot)
+            failures.append((slot, _not_committed(slot)))
     raise _refusal(header, failures)
-
-
-def _commits(header: Header, data_key: bytes) -> bool:
-    schedule = keys.KeySchedule(data_key, header.core.salt)
-    return keys.same(schedule.commit(), header.check.commit)
 
 
 def _not_committed(slot: envelope.Slot) -> WrongKey:
@@ -141,13 +133,14 @@ class Opened:
         self,
         stream: Reader,
         header: Header,
-        data_key: bytes,
+        schedule: keys.KeySchedule,
         bound: bytes,
         carrier: str,
         cipher_for: Callable[[str], Suite],
     ) -> None:
         """
         Args:
+            schedule: whose commitment was compared with the header's.
             bound: X, of the context that was given.
             carrier: kind of the carrier that the stream was found in.
 
@@ -155,9 +148,6 @@ class Opened:
             HeaderAltered, ContextMismatch, SegmentAltered, FormatError.
         """
         core = header.core
-        schedule = keys.KeySchedule(data_key, core.salt)
-        if not keys.same(schedule.commit(), header.check.commit):
-            raise HeaderAltered("the commitment to the data key does not fit")
         if not keys.same(schedule.core_mac(header.hash), header.check.core_mac):
             raise HeaderAltered("the header was altered", hint="fetch or restore another copy")
         check = schedule.context_check(header.hash, bound)

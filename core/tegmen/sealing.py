@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from attrs import frozen
 
@@ -67,17 +68,13 @@ class Stream:
             sink.patch(self._table_at, self._writer.table)
 
 
-@frozen
-class Sealed:
+class Sealed(NamedTuple):
     """A stream ready to be packed, and what its receipt will say."""
 
     stream: Stream
     header: bytes
-    data_key: bytes
+    schedule: keys.KeySchedule
     slots: tuple[envelope.Slot, ...]
-
-    def __repr__(self) -> str:
-        return f"Sealed({self.header.hex()})"
 
 
 def seal(
@@ -136,7 +133,7 @@ def seal(
     layout = Layout(suite, core.geometry, core.segment_size, core.tag_placement)
     binder = suite.binder(schedule, header, bound)
     writer = BlankWriter(layout) if blank else BodyWriter(layout, binder, item.parts)
-    return Sealed(Stream(head, layout, writer), header, data_key, slots)
+    return Sealed(Stream(head, layout, writer), header, schedule, slots)
 
 
 def _manifest(item: Item, plan: Plan) -> bytes:

@@ -82,13 +82,18 @@ def test_depth_is_limited() -> None:
 
 
 def test_a_left_over_field_is_named() -> None:
-    fields = canonical.Fields({0: 1, 7: 2}, "zone")
-    assert fields.take(0, int) == 1
+    assert canonical.record({0: 1, 1: b""}, (int, bytes), "zone") == [1, b""]
     with pytest.raises(FormatError, match="zone: unknown field 7"):
-        fields.done()
+        canonical.record({0: 1, 7: 2}, (int,), "zone")
+
+
+@pytest.mark.parametrize("value", [{}, {0: "1"}, {1: 1}, [], None])
+def test_a_missing_field_is_named(value: object) -> None:
+    with pytest.raises(FormatError, match="zone: (field 0 is missing or not int|a map)"):
+        canonical.record(value, (int,), "zone")
 
 
 @pytest.mark.parametrize("runs", [[[0, 5]], [[1, 5], [2, 5]], [[1]], [1], [[1, "a"]]])
-def test_runs_must_be_joined_and_counted(runs: object) -> None:
+def test_runs_must_be_joined_and_counted(runs: list[object]) -> None:
     with pytest.raises(FormatError, match="run"):
-        canonical.Fields({0: runs}, "zone").runs(0)
+        canonical.runs(runs, "zone")

@@ -104,7 +104,7 @@ def test_a_core_that_says_something_else_is_refused(key: int, value: object) -> 
 def test_too_many_parts_of_different_lengths_do_not_fit() -> None:
     geometry = tuple((1, 1000 + number) for number in range(20_000))
     with pytest.raises(TooLarge, match="header"):
-        envelope.encode_core(evolve(CORE, geometry=geometry))
+        envelope.encode_core(CORE._replace(geometry=geometry))
 
 
 @given(st.data())
@@ -181,7 +181,7 @@ def test_more_slots_than_a_zone_has_room_for() -> None:
         envelope.encode_slots([SLOT] * 33)
     with pytest.raises(TooLarge, match="longer than 4096"):
         wrapped = evolve(SLOT.wrapped, blob=os.urandom(5000))
-        envelope.encode_slots([evolve(SLOT, wrapped=wrapped)])
+        envelope.encode_slots([SLOT._replace(wrapped=wrapped)])
 
 
 def test_the_capacity_is_bounded() -> None:
@@ -189,4 +189,4 @@ def test_the_capacity_is_bounded() -> None:
     assert envelope.read_check(MemoryReader(check.encode()), 0) == check
     for capacity in (0, envelope.MAX_CAPACITY + 1, 0xFFFFFFFF):
         with pytest.raises(FormatError, match="slot zone of"):
-            envelope.read_check(MemoryReader(evolve(check, capacity=capacity).encode()), 0)
+            envelope.read_check(MemoryReader(check._replace(capacity=capacity).encode()), 0)
