@@ -1,0 +1,1 @@
+"""Contract suites and hostile fakes for the authors of plugins; they need pytest."""
