@@ -40,7 +40,7 @@ Neither ever holds a key, a passphrase or patient data.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TegmenError(Exception):
@@ -69,9 +69,14 @@ class InsecureConfig(ConfigError):
 
 
 class PolicyRefused(TegmenError):
-    """A rule, the policy or its floor does not allow what was asked."""
+    """A rule, the policy or its floor does not allow what was asked.
+
+    Attributes:
+        steps: the rules that were tried, `tegmen.policy.Step`; empty when none was asked.
+    """
 
     exit_code = 2
+    steps: tuple[Any, ...] = ()
 
 
 class ContextMissing(TegmenError):

@@ -99,6 +99,13 @@ class Rules:
         return Decision(profile, EXPLICIT, (), self._check(profile, None))
 
     def _matched(self, rule: Rule, steps: tuple[Step, ...]) -> Decision:
+        try:
+            return self._decision(rule, steps)
+        except PolicyRefused as refused:
+            refused.steps = steps
+            raise
+
+    def _decision(self, rule: Rule, steps: tuple[Step, ...]) -> Decision:
         if rule.use is None:
             raise PolicyRefused(
                 f'rule "{rule.name}" refuses to seal this: {rule.deny}',

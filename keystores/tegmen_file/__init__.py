@@ -67,7 +67,6 @@ def tegmen_keystores() -> Sequence[Offer[KeyStore]]:
             name="file",
             make=make_store,
             options=FileOptions,
-            needs="filelock, for writing (the extra tegmen[file])",
         )
     ]
 

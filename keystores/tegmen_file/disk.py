@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tegmen.errors import OutputError, PluginBroken, StoreUnavailable
+from tegmen.errors import OutputError, StoreUnavailable
 from tegmen.files import writing
 from tegmen_file.document import MAX_SIZE
 from tegmen_file.permissions import check_folder, read_private, unavailable
@@ -64,13 +64,8 @@ class StoreFolder:
             InsecureConfig, AccessDenied: the folder is not fit to be written.
         """
         check_folder(self.path)
-        try:
-            from filelock import FileLock, Timeout
-        except ImportError:
-            raise PluginBroken(
-                "writing a file key store needs the package filelock",
-                hint="pip install 'tegmen[file]'",
-            ) from None
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.path / "keystore.lock", timeout=self._lock_timeout, mode=0o600)
         try:
             lock.acquire()

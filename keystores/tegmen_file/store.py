@@ -21,6 +21,7 @@ from tegmen.errors import (
     KeyExists,
     KeyNotFound,
     OutputError,
+    StoreUnavailable,
     TegmenError,
     WrongKey,
 )
@@ -28,7 +29,7 @@ from tegmen.interfaces import KeyInfo, Wrapped
 from tegmen_file import keys as life
 from tegmen_file.closing import close_keys, open_keys
 from tegmen_file.disk import Stamp, StoreFolder
-from tegmen_file.document import MAX_SIZE, Argon2Cost, Root, decode
+from tegmen_file.document import MAX_SIZE, Argon2Cost, Document, Root, decode
 from tegmen_file.keys import Key
 from tegmen_file.options import FileOptions
 from tegmen_file.root import RootKeys, new_root, open_root
@@ -178,7 +179,8 @@ class FileStore:
     def restore(self, source: Path) -> Sequence[str]:
         """Add the keys, and the later versions of keys, that only the backup has.
 
-        What is here stays as it is: a disabled version disabled, a destroyed key destroyed.
+        What is here stays as it is: a disabled version disabled, a destroyed key destroyed. A
+        store that was lost whole is put back as it was.
 
         Raises:
             InputError: the backup cannot be read.
@@ -186,13 +188,28 @@ class FileStore:
             AccessDenied: it is of a store with another root secret.
             KeyExists: it holds another key of the same name. In all cases nothing changes.
         """
-        backup = decode(_read_backup(source), str(source))
+        data = _read_backup(source)
+        backup = decode(data, str(source))
+        if not self._folder.exists():
+            return self._put_back(backup, data, str(source))
         with self._changing() as keys:
             there = open_keys(backup, self._unlock(backup.root, str(source)), str(source))
             before = dict(keys)
             for name, key in there.items():
                 keys[name] = life.merge(keys.get(name, key), key)
             return [name for name in sorted(there) if keys[name] != before.get(name)]
+
+    def _put_back(self, backup: Document, data: bytes, source: str) -> Sequence[str]:
+        keys = open_keys(backup, self._unlock(backup.root, source), source)
+        make_folder(self._folder.path)
+        with self._folder.locked():
+            if self._folder.exists():
+                raise StoreUnavailable(
+                    f"another process made a key store in {self._folder.path} meanwhile",
+                    hint="restore again: keys that are missing are then added to it",
+                )
+            self._folder.write(data)
+        return sorted(keys)
 
     def initialise(self) -> None:
         make_folder(self._folder.path)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tegmen.errors import KeyStoreError, StoreDamaged, StoreUnavailable
 from tegmen.interfaces import KeyState, Wrapped

@@ -408,14 +408,3 @@ def test_what_a_killed_writer_left_is_removed(new_store: MakeStore, tmp_path: Pa
     leftover.write_bytes(b"keys that are destroyed next")
     store.destroy("ward", store.describe("ward").check_value)
     assert not leftover.exists()
-
-
-def test_without_filelock_reading_works_and_writing_says_so(
-    new_store: MakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = new_store()
-    monkeypatch.setitem(sys.modules, "filelock", None)
-    assert store.wrap("ward", DATA_KEY, CONTEXT)
-    with pytest.raises(TegmenError, match="filelock") as caught:
-        store.rotate("ward")
-    assert "tegmen[file]" in caught.value.hint

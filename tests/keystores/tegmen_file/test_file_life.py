@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import stat
 import subprocess
 import sys
@@ -207,6 +208,30 @@ def test_a_backup_can_stand_in_for_the_store(
     store.backup(tmp_path / "backup")
     (tmp_path / "backup").replace(tmp_path / "store" / "keystore.json")
     assert open_store().unwrap(wrapped, CONTEXT) == DATA_KEY
+
+
+def test_a_store_that_was_lost_whole_is_put_back(new_store: MakeStore, tmp_path: Path) -> None:
+    store = new_store()
+    wrapped = store.wrap("ward", DATA_KEY, CONTEXT)
+    store.backup(tmp_path / "backup")
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(StoreUnavailable):
+        store.unwrap(wrapped, CONTEXT)
+    assert store.restore(tmp_path / "backup") == ["ward"]
+    assert store.unwrap(wrapped, CONTEXT) == DATA_KEY
+    assert (tmp_path / "store").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_damaged_backup_puts_nothing_back(new_store: MakeStore, tmp_path: Path) -> None:
+    store = new_store()
+    store.backup(tmp_path / "backup")
+    shutil.rmtree(tmp_path / "store")
+    data = bytearray((tmp_path / "backup").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "backup").write_bytes(data)
+    with pytest.raises(StoreDamaged):
+        store.restore(tmp_path / "backup")
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_backup_is_worth_nothing_without_the_secret(
