@@ -1,0 +1,75 @@
+"""Recovery key stores for the tests, the private key in a folder called safe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tegmen_recovery import RecoveryOptions
+from tegmen_recovery.store import RecoveryStore
+
+PASSPHRASE = "correct horse battery staple"
+
+OpenStore = Callable[..., RecoveryStore]
+
+
+@pytest.fixture
+def options() -> RecoveryOptions:
+    """With both halves named, not encrypted."""
+    return RecoveryOptions(public_key=Path("public.pem"), private_key=Path("safe/private.pem"))
+
+
+@pytest.fixture
+def open_store(tmp_path: Path, options: RecoveryOptions) -> OpenStore:
+    """`open_store(**changes)`: a store object with these options changed, not its files."""
+    return lambda **changes: RecoveryStore(evolve(options, **changes), tmp_path)
+
+
+@pytest.fixture
+def new_store(open_store: OpenStore) -> OpenStore:
+    """As `open_store`, and the key pair is made."""
+
+    def make(**changes: Any) -> RecoveryStore:
+        store = open_store(**changes)
+        store.initialise()
+        return store
+
+    return make
+
+
+@pytest.fixture
+def passphrase_file(tmp_path: Path) -> Path:
+    """A file that holds a passphrase which is long enough."""
+    path = tmp_path / "passphrase"
+    path.write_text(PASSPHRASE + "\nsecond line\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def passphrase() -> str:
+    """What stands in it."""
+    return PASSPHRASE
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """Where the private key of `options` is."""
+    return tmp_path / "safe" / "private.pem"
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> Path:
+    """Where the public key of `options` is."""
+    return tmp_path / "public.pem"
+
+
+@pytest.fixture
+def is_root() -> bool:
+    """Whether permissions do not bind this process."""
+    return os.geteuid() == 0
