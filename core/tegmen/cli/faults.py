@@ -1,0 +1,90 @@
+"""From an exception to what people read, what programs read, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from attrs import frozen
+
+from tegmen.cli.screen import document, plain_lines
+from tegmen.errors import TegmenError
+
+INTERRUPTED = 130
+SOME_FAILED = 6
+
+
+@frozen
+class Fault:
+    """What went wrong, without the exception: it can cross to another process.
+
+    Attributes:
+        code: name of the error's class.
+        message: what failed.
+        hint: what to do next.
+        exit_code: of a program that ends with it.
+        trace: where it came from; empty for errors that are foreseen.
+    """
+
+    code: str
+    message: str
+    hint: str
+    exit_code: int
+    trace: str = ""
+
+    @property
+    def as_json(self) -> dict[str, str]:
+        """The value of `error` in a document."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+def fault_of(error: BaseException) -> Fault:
+    """What to say of `error`."""
+    kind = type(error).__name__
+    trace = _trace(error)
+    if isinstance(error, TegmenError):
+        return Fault(kind, str(error), error.hint, error.exit_code, trace)
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return Fault("Interrupted", "interrupted; no file was left half-written", "", INTERRUPTED)
+    if isinstance(error, click.ClickException):
+        return Fault(kind, error.format_message(), _usage(error), error.exit_code)
+    # Its own text may hold anything, also of a patient.
+    hint = "run it again with --debug, and report what it prints"
+    return Fault(kind, f"tegmen failed in a way nobody foresaw: {kind}", hint, 1, trace)
+
+
+def _usage(error: click.ClickException) -> str:
+    ctx = getattr(error, "ctx", None)
+    return "" if ctx is None else f"{ctx.command_path} --help"
+
+
+def _trace(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
+
+
+def report(error: BaseException, arguments: Sequence[str]) -> int:
+    """Say what went wrong, the way the arguments ask for, and return the exit code."""
+    fault = fault_of(error)
+    if "--debug" in arguments and fault.trace:
+        click.echo(fault.trace, err=True, nl=False)
+    show(fault, json="--json" in arguments)
+    return fault.exit_code
+
+
+def show(fault: Fault, *, json: bool, **where: Any) -> None:
+    """One failure: words to standard error, and a document to standard output if asked for.
+
+    Args:
+        where: more members of the document.
+    """
+    click.echo(f"error: {plain_lines(str(fault))}", err=True)
+    if json:
+        click.echo(document({**where, "error": fault.as_json}))
+        sys.stdout.flush()
