@@ -32,3 +32,9 @@ def requires_tool() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture
+def is_root() -> bool:
+    """Whether permissions do not bind this process."""
+    return os.geteuid() == 0

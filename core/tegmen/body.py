@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import struct
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -12,8 +13,8 @@ from cryptography.exceptions import InvalidTag
 
 from tegmen.errors import FormatError, InputError, PluginBroken, SegmentAltered, TooLarge
 from tegmen.files import GrowingSink
-from tegmen.interfaces import Cipher, Part, Reader, SegmentCipher, Sink, TagPlacement
-from tegmen.keys import KeySchedule, part_label, same
+from tegmen.interfaces import Cipher, Part, Reader, Sink, TagPlacement
+from tegmen.keys import KeySchedule, info, part_label, same
 
 NONCE = struct.Struct(">B3xQ")
 ASSOCIATED_DATA = struct.Struct(">IQBQ")
@@ -24,16 +25,13 @@ MAC_SIZE = 32
 class Closer:
     """The cipher, and the MAC where the cipher has none, under the keys of one part."""
 
-    __slots__ = ("_cipher", "_mac_key", "_name", "_pad", "_part")
+    __slots__ = ("_cipher", "_mac_key", "_part", "_suite")
 
-    def __init__(
-        self, cipher: SegmentCipher, mac_key: bytes | None, part: int, name: str, nonce_size: int
-    ) -> None:
-        self._cipher = cipher
-        self._mac_key = mac_key
+    def __init__(self, suite: Suite, part: int, key: bytes, mac_key: bytes | None) -> None:
+        self._cipher = suite.cipher.start(key)
+        self._suite = suite
         self._part = part
-        self._name = name
-        self._pad = bytes(nonce_size - NONCE.size)
+        self._mac_key = mac_key
 
     def _mac(self, associated_data: bytes, ciphertext: memoryview) -> bytes:
         assert self._mac_key is not None  # noqa: S101  # callers looked
@@ -43,18 +41,19 @@ class Closer:
 
     def encrypt(self, segment: int, final: bool, data: memoryview, out: memoryview) -> None:
         """Fill `out` with ciphertext and tag. Raises PluginBroken if the cipher does not."""
-        nonce = NONCE.pack(final, segment) + self._pad
+        size = len(out)
+        nonce = NONCE.pack(final, segment) + self._suite.nonce_pad
         associated_data = ASSOCIATED_DATA.pack(self._part, segment, final, len(data))
-        if self._mac_key is None:
-            written = self._cipher.encrypt_into(nonce, data, associated_data, out)
-        else:
-            ciphertext = out[:-MAC_SIZE]
+        if self._mac_key is not None:
+            size -= MAC_SIZE
+            ciphertext, mac = out[:size], out[size:]
             written = self._cipher.encrypt_into(nonce, data, associated_data, ciphertext)
-            out[-MAC_SIZE:] = self._mac(associated_data, ciphertext)
-            written += MAC_SIZE
-        if written != len(out):
+            mac[:] = self._mac(associated_data, ciphertext)
+        else:
+            written = self._cipher.encrypt_into(nonce, data, associated_data, out)
+        if written != size:
             raise PluginBroken(
-                f"cipher {self._name} wrote {written} bytes where it declared {len(out)}",
+                f"cipher {self._suite.name} wrote {written} bytes where it declared {size}",
                 hint="report it to the plugin's authors; nothing was sealed",
             )
 
@@ -64,37 +63,39 @@ class Closer:
         Raises:
             SegmentAltered: the tag or MAC does not fit.
         """
-        nonce = NONCE.pack(final, segment) + self._pad
-        associated_data = ASSOCIATED_DATA.pack(self._part, segment, final, len(out))
+        size = len(out)
+        nonce = NONCE.pack(final, segment) + self._suite.nonce_pad
+        associated_data = ASSOCIATED_DATA.pack(self._part, segment, final, size)
         try:
-            if self._mac_key is None:
-                written = self._cipher.decrypt_into(nonce, data, associated_data, out)
-            else:
-                ciphertext = data[:-MAC_SIZE]
-                if not same(self._mac(associated_data, ciphertext), bytes(data[-MAC_SIZE:])):
+            if self._mac_key is not None:
+                data, mac = data[:-MAC_SIZE], data[-MAC_SIZE:]
+                if not same(self._mac(associated_data, data), mac):
                     raise InvalidTag
-                written = self._cipher.decrypt_into(nonce, ciphertext, associated_data, out)
+            written = self._cipher.decrypt_into(nonce, data, associated_data, out)
         except InvalidTag:
-            out[:] = bytes(len(out))
+            out[:] = bytes(size)
             raise SegmentAltered(
                 f"segment {segment} of part {self._part} fails its tag",
                 hint="the object was altered or damaged; fetch or restore another copy",
             ) from None
-        if written != len(out):
-            out[:] = bytes(len(out))
-            raise PluginBroken(f"cipher {self._name} gave {written} bytes, not {len(out)}")
+        if written != size:
+            out[:] = bytes(size)
+            raise PluginBroken(f"cipher {self._suite.name} gave {written} bytes, not {size}")
 
 
 class Suite:
     """A cipher with the MAC that it needs, if any."""
 
-    __slots__ = ("cipher", "info", "mac", "tag_size")
+    __slots__ = ("cipher", "info", "key_size", "mac", "name", "nonce_pad", "tag_size")
 
     def __init__(self, cipher: Cipher) -> None:
         self.cipher = cipher
         self.info = cipher.info
+        self.name = self.info.name
+        self.key_size = self.info.key_size
         self.mac = None if self.info.tag_size else MAC_NAME
         self.tag_size = self.info.tag_size or MAC_SIZE
+        self.nonce_pad = bytes(self.info.nonce_size - NONCE.size)
 
     def overhead(self, length: int) -> int:
         """Bytes that a segment of `length` needs beyond it: what spills over, and the tag."""
@@ -102,50 +103,49 @@ class Suite:
 
     def manifest_closer(self, schedule: KeySchedule) -> Closer:
         """For part 0."""
-        key = schedule.manifest_key(self.info.key_size)
-        return Closer(self.cipher.start(key), None, 0, self.info.name, self.info.nonce_size)
+        return Closer(self, 0, schedule.manifest_key(self.key_size), None)
 
     def binder(self, schedule: KeySchedule, header: bytes, context: bytes) -> Binder:
         """For parts 1 and up of the object with that H and X."""
-        return Binder(self, schedule, part_label(header, context, 0, self.info.name))
+        return Binder(self, schedule, part_label(header, context, 0, self.name))
 
 
 class Binder:
     """Makes the Closer of each part of one object."""
 
-    __slots__ = ("_label", "_schedule", "suite")
+    __slots__ = ("_cipher", "_mac", "_schedule", "suite")
 
     def __init__(self, suite: Suite, schedule: KeySchedule, label: bytes) -> None:
         self.suite = suite
         self._schedule = schedule
-        self._label = label
+        self._cipher = info(b"cipher", label)
+        self._mac = info(b"mac", label) if suite.mac else None
 
     def closer(self, part: int) -> Closer:
-        suite, extra = self.suite, self._label + part.to_bytes(4, "big")
-        key = self._schedule.expand(b"cipher", extra, suite.info.key_size)
-        mac_key = self._schedule.expand(b"mac", extra) if suite.mac else None
-        cipher = suite.cipher.start(key)
-        return Closer(cipher, mac_key, part, suite.info.name, suite.info.nonce_size)
-
-
-class Segment(NamedTuple):
-    """One segment of a part: its number, whether it is the last, its bytes of plaintext, and
-    what it needs beyond them."""
-
-    number: int
-    final: bool
-    length: int
-    overhead: int
+        number = part.to_bytes(4, "big")
+        key = self._schedule.derive(self._cipher + number, self.suite.key_size)
+        mac_key = None if self._mac is None else self._schedule.derive(self._mac + number)
+        return Closer(self.suite, part, key, mac_key)
 
 
 class Run(NamedTuple):
-    """Neighbouring parts of one stored length, and where the first of them begins."""
+    """Neighbouring parts of one stored length.
+
+    Attributes:
+        first: the number of the first one.
+        segments: in each part; all but the last have `size` bytes of plaintext.
+        size, overhead: of a segment; what it needs beyond its plaintext.
+        last_size, last_overhead: of the last segment.
+        body, body_each: where the first part begins in the body, and bytes of each.
+        table, table_each: the same in the tag table.
+    """
 
     first: int
-    parts: int
-    length: int
     segments: int
-    last: int
+    size: int
+    overhead: int
+    last_size: int
+    last_overhead: int
     body: int
     body_each: int
     table: int
@@ -155,7 +155,7 @@ class Run(NamedTuple):
 class Layout:
     """Where every segment and tag of a body is: arithmetic over the geometry."""
 
-    __slots__ = ("_overhead", "_suite", "body_size", "inline", "runs", "segment_size", "table_size")
+    __slots__ = ("_firsts", "body_size", "inline", "parts", "runs", "table_size")
 
     def __init__(
         self,
@@ -166,50 +166,43 @@ class Layout:
     ) -> None:
         """Raises TooLarge: a part is larger than the cipher takes."""
         _check_lengths(suite, geometry)
-        self.segment_size = segment_size
-        self.inline = placement == "inline"
-        self._suite = suite
-        self._overhead = suite.overhead(segment_size) if segment_size else 0
+        self.inline = inline = placement == "inline"
         self.runs: list[Run] = []
+        self._firsts: list[int] = []
         first, body, table = 1, 0, 0
         for count, length in geometry:
-            segments = max(1, -(-length // segment_size)) if segment_size else 1
-            last = length - (segments - 1) * segment_size
-            extra = (segments - 1) * self._overhead + suite.overhead(last)
-            body_each, table_each = (length + extra, 0) if self.inline else (length, extra)
-            run = Run(first, count, length, segments, last, body, body_each, table, table_each)
-            self.runs.append(run)
-            first, body, table = first + count, body + count * body_each, table + count * table_each
+            full = (length - 1) // segment_size if segment_size < length and segment_size else 0
+            overhead = suite.overhead(segment_size) if full else 0
+            last = length - full * segment_size
+            end = suite.overhead(last)
+            extra = full * overhead + end
+            each, entries = (length + extra, 0) if inline else (length, extra)
+            self._firsts.append(first)
+            self.runs.append(
+                Run(first, full + 1, segment_size, overhead, last, end, body, each, table, entries)
+            )
+            first, body, table = first + count, body + count * each, table + count * entries
+        self.parts = first - 1
         self.body_size = body
         self.table_size = table
 
     def run(self, part: int) -> Run:
         """The run that holds `part`. Raises InputError."""
-        for run in self.runs:
-            if run.first <= part < run.first + run.parts:
-                return run
-        last = self.runs[-1].first + self.runs[-1].parts - 1
-        raise InputError(f"there is no part {part}; the object has parts 1 to {last}")
-
-    def segments(self, run: Run) -> Iterator[Segment]:
-        """Every segment of a part of `run`."""
-        final = run.segments - 1
-        for index in range(final):
-            yield Segment(index, False, self.segment_size, self._overhead)
-        yield Segment(final, True, run.last, self._suite.overhead(run.last))
+        if not 0 < part <= self.parts:
+            raise InputError(f"there is no part {part}; the object has parts 1 to {self.parts}")
+        return self.runs[bisect_right(self._firsts, part) - 1]
 
     def body_offset(self, part: int) -> int:
         """Where the stored bytes of `part` begin; the body's end for the part after the last."""
-        for run in self.runs:
-            if run.first <= part < run.first + run.parts:
-                return run.body + (part - run.first) * run.body_each
-        return self.body_size
+        if part > self.parts:
+            return self.body_size
+        run = self.run(part)
+        return run.body + (part - run.first) * run.body_each
 
 
 def _check_lengths(suite: Suite, geometry: Sequence[tuple[int, int]]) -> None:
     most = suite.info.max_part
-    longest = max(length for _, length in geometry)
-    if most is not None and longest > most:
+    if most is not None and (longest := max([length for _, length in geometry])) > most:
         raise TooLarge(
             f"a part has {longest} bytes, cipher {suite.info.name} takes {most}",
             hint="let a rule choose another cipher for it",
@@ -221,6 +214,7 @@ class BodyWriter:
 
     def __init__(self, layout: Layout, binder: Binder, parts: Sequence[Part]) -> None:
         self._layout = layout
+        self._inline = layout.inline
         self._binder = binder
         self._parts = parts
         self.table = bytearray()
@@ -236,29 +230,34 @@ class BodyWriter:
 
     def _put(self, part: int, run: Run, sink: Sink) -> None:
         source, closer = self._parts[part - 1], self._binder.closer(part)
-        offset = 0
-        for segment in self._layout.segments(run):
-            data = _plaintext(source, offset, segment.length)
-            out = sink.room(segment.length + segment.overhead)
-            closer.encrypt(segment.number, segment.final, data, out)
-            if self._layout.inline:
-                sink.advance(len(out))
+        view, begin, length = source.reader.view, source.offset, source.length
+        size, overhead = run.size, run.overhead
+        offset, final = 0, run.segments - 1
+        for segment in range(run.segments):
+            if segment == final:
+                size, overhead = run.last_size, run.last_overhead
+            whole = offset + size <= length
+            data = view(begin + offset, size) if whole else _padded(source, offset, size)
+            if len(data) != size:
+                raise InputError(f"the source gave {len(data)} bytes where it said {size}")
+            out = sink.room(size + overhead)
+            closer.encrypt(segment, segment == final, data, out)
+            if self._inline:
+                sink.advance(size + overhead)
             else:
-                self.table += out[segment.length :]
-                sink.advance(segment.length)
-            offset += segment.length
+                self.table += out[size:]
+                sink.advance(size)
+            offset += size
 
 
-def _plaintext(part: Part, offset: int, length: int) -> memoryview:
-    """Bytes of a part as they are encrypted: zeros follow where the part ends."""
-    have = min(length, max(0, part.length - offset))
-    view = part.reader.view(part.offset + offset, have) if have else memoryview(b"")
-    if len(view) != have:
-        raise InputError(f"the source gave {len(view)} bytes where it said {have}")
-    if have == length:
-        return view
-    padded = bytearray(length)
-    padded[:have] = view
+def _padded(part: Part, offset: int, size: int) -> memoryview:
+    """What is left of a part from `offset`, and zeros."""
+    padded = bytearray(size)
+    left = max(0, part.length - offset)
+    data = part.reader.view(part.offset + offset, left) if left else b""
+    if len(data) != left:
+        raise InputError(f"the source gave {len(data)} bytes where it said {left}")
+    padded[:left] = data
     return memoryview(padded)
 
 
@@ -306,52 +305,48 @@ class BodyReader:
         return bytes(sink.data)
 
     def copy(self, index: int, sink: Sink) -> None:
-        part = index + 1
+        part, inline = index + 1, self._layout.inline
         run = self._layout.run(part)
         closer = self._binder.closer(part)
         self._opened.add(index)
-        left = self.lengths[index]
-        for segment, data in self._segments(part, run):
-            if left >= segment.length:
-                closer.decrypt(segment.number, segment.final, data, sink.room(segment.length))
-                sink.advance(segment.length)
-                left -= segment.length
+        body = self._body + run.body + (part - run.first) * run.body_each
+        table = self._table + run.table + (part - run.first) * run.table_each
+        size, overhead = run.size, run.overhead
+        final, left = run.segments - 1, self.lengths[index]
+        for segment in range(run.segments):
+            if segment == final:
+                size, overhead = run.last_size, run.last_overhead
+            if inline:
+                data = self._stream.view(body, size + overhead)
+                body += size + overhead
             else:
-                sink.write(_without_padding(closer, segment, data, left))
-                left = 0
+                data = self._gathered(body, size, table, overhead)
+                body, table = body + size, table + overhead
+            if left >= size:
+                closer.decrypt(segment, segment == final, data, sink.room(size))
+                sink.advance(size)
+            else:
+                plain = bytearray(size)
+                closer.decrypt(segment, segment == final, data, memoryview(plain))
+                sink.write(_without_padding(plain, max(0, left)))
+            left -= size
 
     def all_opened(self) -> bool:
         """Whether every part was read, and so verified, at least once."""
         return len(self._opened) == len(self.lengths)
 
-    def _segments(self, part: int, run: Run) -> Iterator[tuple[Segment, memoryview]]:
-        """Each segment of a part with its ciphertext and tag."""
-        body = self._body + run.body + (part - run.first) * run.body_each
-        table = self._table + run.table + (part - run.first) * run.table_each
-        for segment in self._layout.segments(run):
-            size = segment.length + segment.overhead
-            if self._layout.inline:
-                yield segment, self._stream.view(body, size)
-                body += size
-            else:
-                yield segment, self._gathered(body, table, segment)
-                body += segment.length
-                table += segment.overhead
-
-    def _gathered(self, body: int, table: int, segment: Segment) -> memoryview:
-        size = segment.length + segment.overhead
-        if len(self._scratch) < size:
-            self._scratch = bytearray(size)
-        scratch = memoryview(self._scratch)[:size]
-        scratch[: segment.length] = self._stream.view(body, segment.length)
-        scratch[segment.length :] = self._stream.view(table, segment.overhead)
+    def _gathered(self, body: int, size: int, table: int, overhead: int) -> memoryview:
+        """A segment of the body and its entry of the table, side by side."""
+        if len(self._scratch) < size + overhead:
+            self._scratch = bytearray(size + overhead)
+        scratch = memoryview(self._scratch)[: size + overhead]
+        scratch[:size] = self._stream.view(body, size)
+        scratch[size:] = self._stream.view(table, overhead)
         return scratch
 
 
-def _without_padding(closer: Closer, segment: Segment, data: memoryview, left: int) -> memoryview:
+def _without_padding(plain: bytearray, left: int) -> memoryview:
     """The first `left` bytes of a segment that ends in padding, which must be zeros."""
-    plain = bytearray(segment.length)
-    closer.decrypt(segment.number, segment.final, data, memoryview(plain))
-    if plain.count(0, left) != segment.length - left:
+    if plain.count(0, left) != len(plain) - left:
         raise FormatError("the padding of a part is not zeros")
     return memoryview(plain)[:left]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any
 
 import cbor2
@@ -29,14 +30,34 @@ def decode(data: bytes, what: str) -> Any:
     Raises:
         FormatError: it is anything else.
     """
+    value = parse(data, what)
+    check(value, what)
+    prove(value, data, what)
+    return value
+
+
+def parse(data: bytes, what: str) -> Any:
+    """The value of `data`, of any kind: nothing is known of it until the caller has checked its
+    kinds and called `prove`.
+
+    Raises:
+        FormatError: it is not CBOR.
+    """
     try:
-        value = cbor2.loads(data)
+        return cbor2.loads(data)
     except Exception as error:  # noqa: BLE001  # decoders of tags, which we refuse, raise anything
         raise FormatError(f"{what}: not CBOR ({type(error).__name__})") from None
-    _check((value,), what, MAX_DEPTH)
-    if encode(value) != data:
+
+
+def prove(value: Any, data: bytes, what: str) -> None:
+    """Raises FormatError unless `value`, made of what was read, encodes to `data` again."""
+    if cbor2.dumps(value) != data:
         raise FormatError(f"{what}: not in deterministic CBOR, or more follows it")
-    return value
+
+
+def check(value: Any, what: str, depth: int = MAX_DEPTH) -> None:
+    """Raises FormatError unless `value` is made of the kinds that `decode` names."""
+    _check((value,), what, depth)
 
 
 def _check(values: Iterable[Any], what: str, depth: int) -> None:
@@ -80,21 +101,24 @@ def record(value: Any, kinds: tuple[type, ...], what: str) -> list[Any]:
     """
     if type(value) is not dict:
         raise FormatError(f"{what}: a map was expected")
-    fields = list(value.values())
-    if len(fields) == len(kinds) and tuple(value) == _KEYS[: len(kinds)]:
-        for number, field in enumerate(fields):
-            if type(field) is not kinds[number] and kinds[number] is not type(None):
-                break
-        else:
-            return fields
+    fields = [*value.values()]
+    if (*map(type, fields),) != kinds or (*value,) != _KEYS[: len(kinds)]:
+        _check_fields(value, kinds, what)
+    return fields
+
+
+_KEYS = (*range(64),)
+
+
+def _check_fields(value: dict[Any, Any], kinds: tuple[type, ...], what: str) -> None:
     for number, kind in enumerate(kinds):
-        if number not in value or not (kind is type(None) or type(value[number]) is kind):
+        if number not in value or not (kind is NoneType or type(value[number]) is kind):
             raise FormatError(f"{what}: field {number} is missing or not {kind.__name__}")
-    unknown = next(number for number in value if number >= len(kinds))
-    raise FormatError(f"{what}: unknown field {unknown}")
-
-
-_KEYS = tuple(range(64))
+    if len(value) > len(kinds):
+        unknown = next(number for number in value if number not in range(len(kinds)))
+        raise FormatError(f"{what}: unknown field {unknown}")
+    if (*value,) != _KEYS[: len(kinds)]:
+        raise FormatError(f"{what}: its fields are out of order")
 
 
 def texts(values: list[Any], what: str) -> tuple[str, ...]:
@@ -105,15 +129,24 @@ def texts(values: list[Any], what: str) -> tuple[str, ...]:
     return tuple(values)
 
 
+def check_texts(values: Sequence[str], what: str) -> None:
+    """Raises FormatError unless all of `values` are in Unicode normal form C."""
+    if not "".join(values).isascii():
+        _check(values, what, 0)
+
+
+_RUN = (int, int)
+
+
 def runs(values: list[Any], what: str) -> tuple[tuple[int, int], ...]:
     """Runs of [count, value]: counts above 0, neighbours different."""
     out: list[tuple[int, int]] = []
     last = None
     for run in values:
-        if type(run) is not list or len(run) != 2 or not type(run[0]) is type(run[1]) is int:
+        if type(run) is not list or (*map(type, run),) != _RUN:
             raise FormatError(f"{what}: runs of [count, value] were expected")
         count, value = run
-        if not count or value == last:
+        if count < 1 or not last != value >= 0:
             raise FormatError(f"{what}: a run is empty, or should be joined to the one before")
         out.append((count, value))
         last = value

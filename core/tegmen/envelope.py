@@ -6,7 +6,6 @@ docs/format.md is the specification; the names here are its names.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import struct
 from collections.abc import Sequence
 from types import NoneType
@@ -23,7 +22,8 @@ MAX_CORE = 1 << 16
 MAX_SEGMENT = 1 << 26
 MAX_MANIFEST = 1 << 26
 MAX_PARTS = (1 << 32) - 1
-CHECK_SIZE = 100
+CHECK = struct.Struct(">32s32s32sI")
+CHECK_SIZE = CHECK.size
 MAX_SLOTS = 32
 MAX_SLOT = 4096
 MAX_CAPACITY = 1 << 18
@@ -71,7 +71,9 @@ class Core(NamedTuple):
 
     @property
     def part_count(self) -> int:
-        return sum(count for count, _ in self.geometry)
+        if len(self.geometry) == 1:
+            return self.geometry[0][0]
+        return sum([count for count, _ in self.geometry])
 
 
 def encode_core(core: Core) -> bytes:
@@ -80,32 +82,19 @@ def encode_core(core: Core) -> bytes:
     Raises:
         TooLarge: over 64 KiB, for instance too many parts of different lengths.
     """
-    body = canonical.encode(
-        {
-            0: core.suite,
-            1: core.manifest_cipher,
-            2: core.mac,
-            3: core.source,
-            4: core.carrier,
-            5: core.segment_size,
-            6: _TAG_PLACEMENTS.index(core.tag_placement),
-            7: core.part_count,
-            8: core.geometry,
-            9: core.salt,
-            10: core.object_key_id,
-            11: core.public,
-            12: core.required,
-            13: core.profile,
-            14: core.policy_digest,
-            15: core.manifest_size,
-        }
-    )
+    body = canonical.encode(_core_map(core))
     if len(body) > MAX_CORE:
         raise TooLarge(
             f"the header would need {len(body)} bytes, {MAX_CORE} is the most",
             hint="pad the frames to one length, or use fewer and shorter public context entries",
         )
     return PRELUDE.pack(MAGIC, VERSION, b"\0\0\0", len(body)) + body
+
+
+def _core_map(core: Core) -> dict[int, Any]:
+    """The fields of Core in their order; 7, the part count, follows from the geometry."""
+    placement = _TAG_PLACEMENTS.index(core.tag_placement)
+    return dict(enumerate((*core[:6], placement, core.part_count, *core[7:])))
 
 
 def read_core(stream: Reader) -> tuple[Core, bytes]:
@@ -116,11 +105,12 @@ def read_core(stream: Reader) -> tuple[Core, bytes]:
         UnknownVersion: another version of the format.
         FormatError: truncated or not well-formed.
     """
-    if stream.size < len(MAGIC) or bytes(stream.view(0, len(MAGIC))) != MAGIC:
+    prelude = bytes(stream.view(0, min(stream.size, PRELUDE.size)))
+    if not prelude.startswith(MAGIC):
         raise NotSealed("no sealed object here", hint="name a file that tegmen sealed")
-    if stream.size < PRELUDE.size:
+    if len(prelude) < PRELUDE.size:
         raise _truncated("prelude")
-    _, version, zeros, length = PRELUDE.unpack(stream.view(0, PRELUDE.size))
+    _, version, zeros, length = PRELUDE.unpack(prelude)
     if version != VERSION:
         raise UnknownVersion(
             f"sealed with version {version} of the format, this release reads {VERSION}",
@@ -145,31 +135,47 @@ _CORE_KINDS = (
 
 
 def _decode_core(body: bytes) -> Core:
-    fields = canonical.record(canonical.decode(body, "core"), _CORE_KINDS, "core")
-    suite, manifest_cipher, mac, source, carrier, segment_size, placement, count = fields[:8]
-    geometry, salt, object_key_id, public, required, profile, digest, manifest_size = fields[8:]
-    if placement >= len(_TAG_PLACEMENTS) or not (mac is None or type(mac) is str):
+    (
+        suite,
+        manifest_cipher,
+        mac,
+        source,
+        carrier,
+        segment_size,
+        placement,
+        count,
+        geometry,
+        salt,
+        object_key_id,
+        public,
+        required,
+        profile,
+        digest,
+        manifest_size,
+    ) = canonical.record(canonical.parse(body, "core"), _CORE_KINDS, "core")
+    if placement not in (0, 1) or not (mac is None or type(mac) is str):
         raise FormatError("core: tag placement or MAC out of range")
-    if (len(salt), len(object_key_id), len(digest)) != (32, 16, 32):
+    if len(salt) != 32 or len(object_key_id) != 16 or len(digest) != 32:
         raise FormatError("core: salt, object key id or policy digest has the wrong length")
     core = Core(
-        suite=canonical.texts(suite, "core"),
-        manifest_cipher=manifest_cipher,
-        mac=mac,
-        source=source,
-        carrier=carrier,
-        segment_size=segment_size,
-        tag_placement=_TAG_PLACEMENTS[placement],
-        geometry=canonical.runs(geometry, "core"),
-        salt=salt,
-        object_key_id=object_key_id,
-        public=_pairs(public),
-        required=canonical.texts(required, "core"),
-        profile=profile,
-        policy_digest=digest,
-        manifest_size=manifest_size,
+        canonical.texts(suite, "core"),
+        manifest_cipher,
+        mac,
+        source,
+        carrier,
+        segment_size,
+        _TAG_PLACEMENTS[placement],
+        canonical.runs(geometry, "core"),
+        salt,
+        object_key_id,
+        _pairs(public) if public else (),
+        canonical.texts(required, "core") if required else (),
+        profile,
+        digest,
+        manifest_size,
     )
     _check_core(core, count)
+    canonical.prove(_core_map(core), body, "core")
     return core
 
 
@@ -183,7 +189,7 @@ def _pairs(values: list[Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _check_core(core: Core, count: int) -> None:
-    if not core.suite or core.segment_size > MAX_SEGMENT:
+    if not core.suite or not 0 <= core.segment_size <= MAX_SEGMENT:
         raise FormatError("core: no cipher, or a segment size out of range")
     parts = total = 0
     for number, length in core.geometry:
@@ -193,15 +199,19 @@ def _check_core(core: Core, count: int) -> None:
         raise FormatError("core: the part count does not fit the geometry")
     if total >= canonical.MAX_INTEGER:
         raise FormatError("core: the geometry overflows")
-    if core.manifest_size > MAX_MANIFEST:
+    if not 0 <= core.manifest_size <= MAX_MANIFEST:
         raise FormatError(f"core: a manifest of more than {MAX_MANIFEST} bytes")
-    _check_sorted(core.required)
+    texts = (core.manifest_cipher, core.mac or "", core.source, core.carrier, core.profile)
+    canonical.check_texts((*texts, *core.suite, *core.required), "core")
+    if core.required:
+        _check_sorted(core.required)
     if core.public:
-        _check_sorted(tuple(name for name, _ in core.public))
+        canonical.check_texts([text for pair in core.public for text in pair], "core")
+        _check_sorted([name for name, _ in core.public])
 
 
-def _check_sorted(names: tuple[str, ...]) -> None:
-    if len(names) > 1 and list(names) != sorted(set(names)):
+def _check_sorted(names: Sequence[str]) -> None:
+    if [*names] != sorted({*names}):
         raise FormatError("core: context names must be sorted and unique")
 
 
@@ -214,20 +224,17 @@ class CheckBlock(NamedTuple):
     capacity: int
 
     def encode(self) -> bytes:
-        return b"".join(
-            (self.commit, self.core_mac, self.context_check, self.capacity.to_bytes(4, "big"))
-        )
+        return CHECK.pack(*self)
 
 
 def read_check(stream: Reader, offset: int) -> CheckBlock:
     """The check block at `offset`. Raises FormatError."""
     if stream.size < offset + CHECK_SIZE:
         raise _truncated("check block")
-    raw = bytes(stream.view(offset, CHECK_SIZE))
-    capacity = int.from_bytes(raw[96:], "big")
-    if not 0 < capacity <= MAX_CAPACITY:
-        raise FormatError(f"check block: a slot zone of {capacity} bytes")
-    return CheckBlock(raw[:32], raw[32:64], raw[64:96], capacity)
+    check = CheckBlock._make(CHECK.unpack(stream.view(offset, CHECK_SIZE)))
+    if not 0 < check.capacity <= MAX_CAPACITY:
+        raise FormatError(f"check block: a slot zone of {check.capacity} bytes")
+    return check
 
 
 class Slot(NamedTuple):
@@ -311,27 +318,32 @@ def decode_zone(raw: bytes, capacity: int) -> Zone | None:
     Raises:
         FormatError: the checksum fits, but what it covers is not well-formed.
     """
-    head, check, mac = raw[:-ZONE_TAIL], raw[-ZONE_TAIL:-32], raw[-32:]
-    if not hmac.compare_digest(hashlib.sha256(head).digest()[:8], check):
+    generation, used = ZONE_HEAD.unpack_from(raw)
+    head, check = raw[:-ZONE_TAIL], raw[-ZONE_TAIL:-32]
+    if hashlib.sha256(head).digest()[:8] != check:
         return None
-    generation, used = ZONE_HEAD.unpack_from(head)
-    slots = head[ZONE_HEAD.size :]
-    if used > capacity or slots.count(0, used) != capacity - used:
+    end = ZONE_HEAD.size + used
+    if used > capacity or head.count(0, end) != capacity - used:
         raise FormatError("slot zone: its length field does not fit")
-    leaves, skipped = _decode_slots(slots[:used])
-    return Zone(generation, leaves, skipped, raw[:-32], mac)
+    leaves, skipped = _decode_slots(head[ZONE_HEAD.size : end])
+    return Zone(generation, leaves, skipped, raw[:-32], raw[-32:])
 
 
 def _decode_slots(raw: bytes) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
-    entries = canonical.decode(raw, "slots")
+    entries = canonical.parse(raw, "slots")
     if type(entries) is not list or not 0 < len(entries) <= MAX_SLOTS:
         raise FormatError(f"slots: 1 to {MAX_SLOTS} of them expected")
-    leaves, skipped = [], []
+    leaves, skipped, again = [], [], []
     for entry in entries:
         if type(entry) is dict and type(entry.get(0)) is int and entry[0] != _LEAF:
+            canonical.check(entry, "slots", canonical.MAX_DEPTH - 1)
             skipped.append(f"slot kind {entry[0]}")
+            again.append(entry)
         else:
-            leaves.append(_decode_leaf(entry))
+            leaf = _decode_leaf(entry)
+            leaves.append(leaf)
+            again.append(_slot_map(leaf))
+    canonical.prove(again, raw, "slots")
     return tuple(leaves), tuple(skipped)
 
 
@@ -339,8 +351,10 @@ _LEAF_KINDS = (int, str, str, str, str, str, bytes, str, bytes)
 
 
 def _decode_leaf(entry: Any) -> Slot:
-    _, kind, store, *wrapped = canonical.record(entry, _LEAF_KINDS, "slot")
-    return Slot(kind, store, Wrapped(*wrapped))
+    fields = canonical.record(entry, _LEAF_KINDS, "slot")
+    _, kind, store, key_id, version, check_kind, check_value, algorithm, blob = fields
+    canonical.check_texts((kind, store, key_id, version, check_kind, algorithm), "slot")
+    return Slot(kind, store, Wrapped(key_id, version, check_kind, check_value, algorithm, blob))
 
 
 def read_zones(stream: Reader, offset: int, capacity: int) -> list[Zone]:
@@ -352,19 +366,29 @@ def read_zones(stream: Reader, offset: int, capacity: int) -> list[Zone]:
     size = zone_size(capacity)
     if stream.size < offset + 2 * size:
         raise _truncated("slot zones")
-    first, second = (bytes(stream.view(start, size)) for start in (offset, offset + size))
+    pair = bytes(stream.view(offset, 2 * size))
+    first, second = pair[:size], pair[size:]
+    if first == second:
+        zone = decode_zone(first, capacity)
+        zones = [zone, zone] if zone else []
+    else:
+        zones = _whole_zones((first, second), capacity)
+    if not zones:
+        raise FormatError("both slot zones are damaged", hint="restore an older copy")
+    return zones
+
+
+def _whole_zones(pair: Sequence[bytes], capacity: int) -> list[Zone]:
+    """Those of two different zones that are whole and well-formed, the newer first."""
     zones: list[Zone] = []
     problem: FormatError | None = None
-    for raw in (first, second):
-        if zones and raw == first:
-            zones.append(zones[0])
-            continue
+    for raw in pair:
         try:
             zone = decode_zone(raw, capacity)
         except FormatError as error:
             problem = error
         else:
             zones += [zone] if zone else []
-    if not zones:
-        raise problem or FormatError("both slot zones are damaged", hint="restore an older copy")
+    if not zones and problem:
+        raise problem
     return sorted(zones, key=lambda zone: -zone.generation)

@@ -10,8 +10,9 @@ import stat
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from tegmen.errors import InputError, IntegrityError, OutputError, OutputExists
 from tegmen.interfaces import Buffer, Reader, Sink
@@ -43,9 +44,10 @@ class MemoryReader:
         self.size = len(self._view)
 
     def view(self, offset: int, length: int) -> memoryview:
-        if offset + length > self.size or offset < 0 or length < 0:
+        view = self._view[offset : offset + length]
+        if len(view) != length or offset < 0:
             raise _short(offset, length, self.size)
-        return self._view[offset : offset + length]
+        return view
 
 
 class FileReader:
@@ -125,29 +127,29 @@ def copy(reader: Reader, sink: Sink, offset: int = 0, length: int | None = None)
         offset += take
 
 
-@contextlib.contextmanager
-def reading(source: Readable) -> Iterator[tuple[Reader, str]]:
-    """A reader over `source`, and its base name (empty when it has none).
+def reading(source: Readable) -> AbstractContextManager[tuple[Reader, str]]:
+    """A reader over `source`, and its base name (empty when it has none), for a `with` block.
 
     Raises:
         InputError: there is no such file, or it cannot be read.
     """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return nullcontext((MemoryReader(source), ""))
     if isinstance(source, (str, os.PathLike)):
-        path = os.fspath(source)
-        try:
-            fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}") from error
-        try:
-            yield FileReader(fd, path), os.path.basename(path)
-        finally:
-            os.close(fd)
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        yield MemoryReader(source), ""
-    elif isinstance(source, Reader):
-        yield source, ""
-    else:
-        yield _file_reader(source), ""
+        return _reading_path(os.fspath(source))
+    return nullcontext((source if isinstance(source, Reader) else _file_reader(source), ""))
+
+
+@contextlib.contextmanager
+def _reading_path(path: str) -> Iterator[tuple[Reader, str]]:
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        yield FileReader(fd, path), os.path.basename(path)
+    finally:
+        os.close(fd)
 
 
 def _file_reader(file: IO[bytes]) -> Reader:
@@ -161,39 +163,48 @@ def _file_reader(file: IO[bytes]) -> Reader:
 
 
 class MemorySink:
-    """A sink over a writable buffer; segments are encrypted straight into it."""
+    """A sink over a writable buffer; segments are encrypted straight into it.
+
+    As a context manager it wipes the buffer if the block ends in an exception.
+    """
+
+    patchable = True
 
     def __init__(self, target: bytearray | memoryview) -> None:
         self._target = memoryview(target).cast("B")
         if self._target.readonly:
             raise OutputError("the target buffer is read-only", hint="pass a bytearray")
+        self._size = len(self._target)
         self._position = 0
         self._scratch: memoryview | None = None
 
-    @property
-    def patchable(self) -> bool:
-        return True
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        if kind is not None:
+            self.wipe()
 
     def tell(self) -> int:
         return self._position
 
     def room(self, size: int) -> memoryview:
         view = self._target[self._position : self._position + size]
-        self._scratch = None
         if len(view) < size:  # the last segment's tag may not fit when tags go elsewhere
             view = self._scratch = memoryview(bytearray(size))
         return view
 
     def advance(self, used: int) -> None:
-        if self._position + used > len(self._target):
+        end = self._position + used
+        if end > self._size:
             raise OutputError(
-                f"the target buffer is too small: it holds {len(self._target)} bytes",
+                f"the target buffer is too small: it holds {self._size} bytes",
                 hint="ask sealed_size for the exact length",
             )
         if self._scratch is not None:
-            self._target[self._position : self._position + used] = self._scratch[:used]
+            self._target[self._position : end] = self._scratch[:used]
             self._scratch = None
-        self._position += used
+        self._position = end
 
     def write(self, data: Buffer) -> None:
         size = memoryview(data).nbytes
@@ -488,8 +499,9 @@ def spooling(size: int) -> Iterator[GrowingSink | FileSink]:
         yield FileSink(file.fileno(), "the temporary file", patchable=True)
 
 
-@contextlib.contextmanager
-def writing(target: Writable, *, force: bool = False, mode: int = 0o666) -> Iterator[Any]:
+def writing(
+    target: Writable, *, force: bool = False, mode: int = 0o666
+) -> AbstractContextManager[Any]:
     """A sink into `target`, which changes only if the block ends without an exception.
 
     A path appears whole or not at all; a buffer is wiped on failure; a stream cannot be
@@ -499,24 +511,23 @@ def writing(target: Writable, *, force: bool = False, mode: int = 0o666) -> Iter
         OutputExists: a path exists and `force` is false.
         OutputError: it cannot be written.
     """
+    if isinstance(target, (bytearray, memoryview)):
+        return MemorySink(target)
     if isinstance(target, (str, os.PathLike)):
-        pending = PendingFile(Path(target), force=force, mode=mode)
-        sink = pending.sink()
-        try:
-            yield sink
-            pending.commit()
-        finally:
-            sink.wipe()
-            pending.discard()
-    elif isinstance(target, (bytearray, memoryview)):
-        memory = MemorySink(target)
-        try:
-            yield memory
-        except BaseException:
-            memory.wipe()
-            raise
-    else:
-        yield StreamSink(target)
+        return _writing_path(Path(target), force, mode)
+    return nullcontext(StreamSink(target))
+
+
+@contextlib.contextmanager
+def _writing_path(path: Path, force: bool, mode: int) -> Iterator[FileSink]:
+    pending = PendingFile(path, force=force, mode=mode)
+    sink = pending.sink()
+    try:
+        yield sink
+        pending.commit()
+    finally:
+        sink.wipe()
+        pending.discard()
 
 
 __all__ = [

@@ -22,6 +22,15 @@ _SHA256 = SHA256()
 NO_CONTEXT = hashlib.sha256(b"\xa0").digest()
 
 
+def info(label: bytes, extra: bytes = b"") -> bytes:
+    """What a label and its extra bytes are to HKDF."""
+    return b"".join((_PREFIX, label, b"\0", extra))
+
+
+_COMMIT, _SLOTS, _MANIFEST = info(b"commit"), info(b"slots"), info(b"manifest")
+_CORE, _CONTEXT = info(b"core"), info(b"context")
+
+
 def header_hash(raw: bytes) -> bytes:
     """H, the SHA-256 of prelude and core: the identity of a sealed object."""
     return hashlib.sha256(raw).digest()
@@ -34,6 +43,8 @@ def context_hash(required: Sequence[str], context: Context) -> bytes:
         ContextMissing: a required name is not given.
         ContextMismatch: a name is given that the object does not require.
     """
+    if not required and not context:
+        return NO_CONTEXT
     missing = [name for name in required if name not in context]
     if missing:
         raise ContextMissing(
@@ -46,8 +57,6 @@ def context_hash(required: Sequence[str], context: Context) -> bytes:
             f"the object is not bound to {', '.join(surplus)}",
             hint="leave it out, or seal under a profile that requires it",
         )
-    if not required:
-        return NO_CONTEXT
     import cbor2
 
     values = {_nfc(name): _nfc(context[name]) for name in required}
@@ -75,29 +84,32 @@ class KeySchedule:
 
     def expand(self, label: bytes, extra: bytes = b"", length: int = 32) -> bytes:
         """The key, or check value, of that label."""
-        info = _PREFIX + label + b"\0" + extra
+        return self.derive(info(label, extra), length)
+
+    def derive(self, info: bytes, length: int = 32) -> bytes:
+        """The same, of what `info` gave."""
         return HKDFExpand(_SHA256, length, info).derive(self._prk)
 
     def commit(self) -> bytes:
         """Commits to the data key and salt: no other data key gives this value."""
-        return self.expand(b"commit")
+        return HKDFExpand(_SHA256, 32, _COMMIT).derive(self._prk)
 
     def core_mac(self, header: bytes) -> bytes:
         """Authenticates prelude and core; `header` is H."""
-        return self.expand(b"core", header)
+        return HKDFExpand(_SHA256, 32, _CORE + header).derive(self._prk)
 
     def context_check(self, header: bytes, context: bytes) -> bytes:
         """Tells wrong context before any decryption; `context` is X."""
-        return self.expand(b"context", header + context)
+        return HKDFExpand(_SHA256, 32, _CONTEXT + header + context).derive(self._prk)
 
     def zone_mac(self, header: bytes, capacity: int, zone: bytes) -> bytes:
         """Authenticates one slot zone."""
-        covered = b"".join((header, capacity.to_bytes(4, "big"), zone))
-        return hmac.digest(self.expand(b"slots"), covered, "sha256")
+        key = HKDFExpand(_SHA256, 32, _SLOTS).derive(self._prk)
+        return hmac.digest(key, header + capacity.to_bytes(4, "big") + zone, "sha256")
 
     def manifest_key(self, length: int) -> bytes:
         """The key of part 0."""
-        return self.expand(b"manifest", b"", length)
+        return HKDFExpand(_SHA256, length, _MANIFEST).derive(self._prk)
 
 
 def part_label(header: bytes, context: bytes, layer: int, name: str) -> bytes:
@@ -106,6 +118,5 @@ def part_label(header: bytes, context: bytes, layer: int, name: str) -> bytes:
     return b"".join((header, context, bytes((layer, len(encoded))), encoded))
 
 
-def same(first: bytes, second: bytes) -> bool:
-    """Whether two secrets are equal, in constant time."""
-    return hmac.compare_digest(first, second)
+same = hmac.compare_digest
+"""Whether two secrets are equal, in constant time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tegmen import canonical
 from tegmen.errors import FormatError, TooLarge
@@ -23,6 +23,8 @@ def runs(values: Sequence[int | str]) -> list[list[int | str]]:
 
 def expand(pairs: Sequence[tuple[int, int]]) -> list[int]:
     """The values that `runs` was made of."""
+    if len(pairs) == 1:
+        return [pairs[0][1]] * pairs[0][0]
     return [value for count, value in pairs for _ in range(count)]
 
 
@@ -42,7 +44,7 @@ class Entry(NamedTuple):
 
     @property
     def part_count(self) -> int:
-        return sum(count for count, _ in self.kinds)
+        return _count(self.kinds)
 
 
 class Manifest(NamedTuple):
@@ -61,26 +63,21 @@ class Manifest(NamedTuple):
 
 def kinds_of(parts: Sequence[Part]) -> tuple[tuple[int, int], ...]:
     """Runs of (count, kind number) of `parts`."""
-    return tuple(
-        (int(count), _PART_KINDS.index(str(kind)))
-        for count, kind in runs([part.kind for part in parts])
-    )
+    found = runs([part.kind for part in parts])
+    return tuple([(int(count), _PART_KINDS.index(str(kind))) for count, kind in found])
 
 
 def encode(manifest: Manifest) -> bytes:
     """The bytes of part 0: u32 length, CBOR, zeros up to a multiple of 256."""
-    body = canonical.encode(
-        {
-            0: [
-                {0: item.name, 1: item.media_type, 2: item.source, 3: item.note, 4: item.kinds}
-                for item in manifest.items
-            ],
-            1: manifest.lengths,
-            2: manifest.carrier_note,
-        }
-    )
+    body = canonical.encode(_map(manifest))
     size = -(-(4 + len(body)) // BLOCK) * BLOCK
     return (len(body).to_bytes(4, "big") + body).ljust(size, b"\0")
+
+
+def _map(manifest: Manifest) -> dict[int, Any]:
+    """The fields of Manifest and of Entry in their order."""
+    items = [dict(enumerate(item)) for item in manifest.items]
+    return {0: items, 1: manifest.lengths, 2: manifest.carrier_note}
 
 
 def decode(raw: bytes, geometry: Sequence[tuple[int, int]]) -> Manifest:
@@ -89,14 +86,15 @@ def decode(raw: bytes, geometry: Sequence[tuple[int, int]]) -> Manifest:
     Raises:
         FormatError: not well-formed, or it does not fit the geometry.
     """
-    length = int.from_bytes(raw[:4], "big")
-    body, padding = raw[4 : 4 + length], raw[4 + length :]
-    if len(body) != length or padding.count(0) != len(padding):
+    end = 4 + int.from_bytes(raw[:4], "big")
+    if end > len(raw) or raw.count(0, end) != len(raw) - end:
         raise FormatError("manifest: its length or padding is wrong")
-    fields = canonical.record(canonical.decode(body, "manifest"), (list, list, bytes), "manifest")
-    items = tuple(_entry(entry) for entry in fields[0])
-    manifest = Manifest(items, canonical.runs(fields[1], "manifest"), fields[2])
+    body = raw[4:end]
+    value = canonical.parse(body, "manifest")
+    items, lengths, note = canonical.record(value, (list, list, bytes), "manifest")
+    manifest = Manifest((*map(_entry, items),), canonical.runs(lengths, "manifest"), note)
     _check(manifest, geometry)
+    canonical.prove(_map(manifest), body, "manifest")
     return manifest
 
 
@@ -104,6 +102,7 @@ def _entry(value: object) -> Entry:
     name, media_type, source, note, kinds = canonical.record(
         value, (str, str, str, bytes, list), "manifest item"
     )
+    canonical.check_texts((name, media_type, source), "manifest item")
     entry = Entry(name, media_type, source, note, canonical.runs(kinds, "manifest item"))
     for _, kind in entry.kinds:
         if kind >= len(_PART_KINDS):
@@ -112,19 +111,26 @@ def _entry(value: object) -> Entry:
 
 
 def _check(manifest: Manifest, geometry: Sequence[tuple[int, int]]) -> None:
-    parts = sum(count for count, _ in geometry)
-    if not manifest.items or sum(item.part_count for item in manifest.items) != parts:
+    parts = _count(geometry)
+    if not manifest.items or sum([_count(item.kinds) for item in manifest.items]) != parts:
         raise FormatError("manifest: its items do not fit the header's part count")
-    if sum(count for count, _ in manifest.lengths) != parts:
+    if manifest.lengths == geometry:
+        return
+    if _count(manifest.lengths) != parts:
         raise FormatError("manifest: its lengths do not fit the header's part count")
     if not _within(manifest.lengths, geometry):
         raise FormatError("manifest: a part is longer than what is stored of it")
 
 
+def _count(pairs: Sequence[tuple[int, int]]) -> int:
+    """How many values the runs stand for."""
+    if len(pairs) == 1:
+        return pairs[0][0]
+    return sum([count for count, _ in pairs])
+
+
 def _within(lengths: Sequence[tuple[int, int]], geometry: Sequence[tuple[int, int]]) -> bool:
     """Whether every true length is at most the stored one; walks runs, not parts."""
-    if lengths == geometry:
-        return True
     stored = iter(geometry)
     left, most = 0, 0
     for count, length in lengths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tegmen import envelope, keys, manifest
@@ -57,19 +57,17 @@ def read_header(stream: Reader) -> Header:
     return Header(core, raw, keys.header_hash(raw), check, tuple(zones), manifest_at, table_at)
 
 
-class Unwrapped(NamedTuple):
-    """The keys of an object, and the slot that gave them."""
-
-    schedule: keys.KeySchedule
-    slot: envelope.Slot
-
-
-def unwrap(header: Header, store_for: Callable[[envelope.Slot], KeyStore | None]) -> Unwrapped:
+def unwrap(
+    header: Header, store_for: Callable[[envelope.Slot], KeyStore | None]
+) -> tuple[keys.KeySchedule, envelope.Slot]:
     """Ask the key stores for the data key, one slot after the other.
 
     Args:
         store_for: the store for a slot, or None when this installation has none for it or may
             not use that key.
+
+    Returns:
+        The keys of the object, and the slot that gave them.
 
     Raises:
         KeyStoreError: the one failure, or CannotUnwrap that sums up several.
@@ -90,7 +88,7 @@ def unwrap(header: Header, store_for: Callable[[envelope.Slot], KeyStore | None]
                 continue
             schedule = keys.KeySchedule(data_key, header.core.salt)
             if keys.same(schedule.commit(), header.check.commit):
-                return Unwrapped(schedule, slot)
+                return schedule, slot
             failures.append((slot, _not_committed(slot)))
     raise _refusal(header, failures)
 
@@ -136,13 +134,14 @@ class Opened:
         schedule: keys.KeySchedule,
         bound: bytes,
         carrier: str,
-        cipher_for: Callable[[str], Suite],
+        suites: Mapping[str, Suite],
     ) -> None:
         """
         Args:
             schedule: whose commitment was compared with the header's.
             bound: X, of the context that was given.
             carrier: kind of the carrier that the stream was found in.
+            suites: ciphers by name.
 
         Raises:
             HeaderAltered, ContextMismatch, SegmentAltered, FormatError.
@@ -157,10 +156,10 @@ class Opened:
             raise FormatError(f"sealed for carrier {core.carrier}, found in {carrier}")
         self.header = header
         self.warnings = _zone_warnings(header, schedule)
-        suite = cipher_for(core.suite[0])
+        suite = suites[core.suite[0]]
         if len(core.suite) != 1 or core.mac != suite.mac:
             raise FormatError("the header's suite and MAC do not belong together")
-        self.manifest = _read_manifest(stream, header, schedule, cipher_for)
+        self.manifest = _read_manifest(stream, header, schedule, suites[core.manifest_cipher])
         layout = Layout(suite, core.geometry, core.segment_size, core.tag_placement)
         _check_extent(stream, header, layout)
         binder = suite.binder(schedule, header.hash, bound)
@@ -193,23 +192,21 @@ def _context_mismatch(required: Sequence[str]) -> ContextMismatch:
 
 
 def _zone_warnings(header: Header, schedule: keys.KeySchedule) -> tuple[str, ...]:
-    warnings = []
-    for index, zone in enumerate(header.zones):
-        if index and zone is header.zones[0]:
-            continue
-        mac = schedule.zone_mac(header.hash, header.check.capacity, zone.raw)
-        if not keys.same(mac, zone.mac):
-            warnings.append(f"the slot zone of generation {zone.generation} was altered")
+    first, last = header.zones[0], header.zones[-1]
+    warnings = [
+        f"the slot zone of generation {zone.generation} was altered"
+        for zone in ((first,) if first is last else (first, last))
+        if not keys.same(schedule.zone_mac(header.hash, header.check.capacity, zone.raw), zone.mac)
+    ]
     if len(header.zones) == 1:
         warnings.append("one of the two slot zones is damaged; the other one opened")
     return tuple(warnings)
 
 
 def _read_manifest(
-    stream: Reader, header: Header, schedule: keys.KeySchedule, cipher_for: Callable[[str], Suite]
+    stream: Reader, header: Header, schedule: keys.KeySchedule, suite: Suite
 ) -> manifest.Manifest:
     core = header.core
-    suite = cipher_for(core.manifest_cipher)
     if suite.info.tier != "standard" or suite.mac is not None:
         raise FormatError(f"{core.manifest_cipher} cannot protect a manifest")
     size = core.manifest_size - suite.tag_size

@@ -8,7 +8,7 @@ from tegmen.envelope import Slot
 from tegmen.opening import Header, Opened
 
 
-@frozen
+@frozen(slots=False)  # made for every object, and slots would double what that takes
 class Receipt:
     """What was sealed, opened or verified, and how.
 
@@ -83,20 +83,20 @@ def slot_name(slot: Slot) -> str:
 
 
 def opened_receipt(
-    header: Header, opened: Opened, slot: Slot, *, size: int, sealed_size: int
+    opened: Opened, object_id: str, used: tuple[str, ...], *, size: int, sealed_size: int
 ) -> Receipt:
     """What there is to say of an object that was opened, and verified whole."""
-    core = header.core
+    core = opened.header.core
     return Receipt(
-        object_id=header.hash.hex(),
+        object_id=object_id,
         name=opened.name,
         source=core.source,
         carrier=core.carrier,
         cipher=core.suite[0],
         profile=core.profile,
         rule="",
-        keys=(slot_name(slot),),
-        parts=core.part_count,
+        keys=used,
+        parts=len(opened.parts.lengths),
         size=size,
         sealed_size=sealed_size,
         verified=True,

@@ -9,7 +9,6 @@ from typing import Any, Literal, NoReturn
 
 from tegmen import files, keys, opening, policy, sealing
 from tegmen.audit import Action, Trail
-from tegmen.envelope import Slot
 from tegmen.errors import PolicyRefused
 from tegmen.files import Readable, Writable
 from tegmen.interfaces import (
@@ -115,12 +114,13 @@ class Sealer:
                 item = self._kit.load(reader, found_name if name is None else name)
                 decision = self._decide(item.attributes, attributes, profile)
                 if callable(target):
-                    target = target(item.name + self._kit.setup(decision.profile).carrier.suffix)
+                    carrier = self._kit.setups[decision.profile.name].carrier
+                    target = target(item.name + carrier.suffix)
                 with files.writing(target, force=force) as sink:
-                    sealed, receipt = self._seal(
-                        reader, item, decision, context or _NO_CONTEXT, sink
-                    )
-            self._tell("seal", "done", sealed.header, sealed.slots, receipt.profile, receipt.rule)
+                    receipt = self._seal(reader, item, decision, context or _NO_CONTEXT, sink)
+            self._tell(
+                "seal", "done", receipt.object_id, receipt.keys, receipt.profile, receipt.rule
+            )
             return receipt
         except Exception as error:
             self._trail.failed("seal", error)
@@ -128,35 +128,45 @@ class Sealer:
 
     def _seal(
         self, reader: Reader, item: Item, decision: policy.Decision, context: Context, sink: Sink
-    ) -> tuple[sealing.Sealed, Receipt]:
-        setup = self._kit.setup(decision.profile)
+    ) -> Receipt:
+        profile = decision.profile
+        setup = self._kit.setups[profile.name]
         plan = _plan(setup.carrier, item)
         sealed = sealing.seal(setup, item, plan, context, blank=False)
-        verify = decision.profile.verify
-        direct = sink.patchable or not (verify or setup.carrier.tag_placement == "table")
-        with contextlib.ExitStack() as stack:
-            size = sum(part.length for part in item.parts)
-            work: Any = sink if direct else stack.enter_context(files.spooling(size))
-            setup.carrier.pack(plan, sealed.stream, work)
-            sealed.stream.finish(work)
-            if verify:
-                self._compare(setup, sealed, context, work.output(), reader)
-            if work is not sink:
-                files.copy(work.output(), sink)
-        return sealed, Receipt(
+        if sink.patchable or not (profile.verify or setup.carrier.tag_placement == "table"):
+            self._pack(setup, plan, sealed, context, sink, reader)
+        else:
+            with files.spooling(sum([part.length for part in item.parts])) as spool:
+                self._pack(setup, plan, sealed, context, spool, reader)
+                files.copy(spool.output(), sink)
+        return Receipt(
             object_id=sealed.header.hex(),
             name=item.name,
             source=item.source,
             carrier=setup.carrier.kind,
             cipher=setup.suite.info.name,
-            profile=decision.profile.name,
+            profile=profile.name,
             rule=decision.rule,
-            keys=tuple(slot_name(slot) for slot in sealed.slots),
+            keys=tuple([slot_name(slot) for slot in sealed.slots]),
             parts=len(item.parts),
             size=reader.size,
-            sealed_size=work.tell(),
-            verified=verify,
+            sealed_size=sink.tell(),
+            verified=profile.verify,
         )
+
+    def _pack(
+        self,
+        setup: sealing.Setup,
+        plan: Plan,
+        sealed: sealing.Sealed,
+        context: Context,
+        sink: Any,
+        original: Reader,
+    ) -> None:
+        setup.carrier.pack(plan, sealed.stream, sink)
+        sealed.stream.finish(sink)
+        if setup.profile.verify:
+            self._compare(setup, sealed, context, sink.output(), original)
 
     def _compare(
         self,
@@ -171,10 +181,10 @@ class Sealer:
         header = opening.read_header(stream)
         bound = keys.context_hash(header.core.required, context)
         opened = opening.Opened(
-            stream, header, sealed.schedule, bound, setup.carrier.kind, self._kit.suite
+            stream, header, sealed.schedule, bound, setup.carrier.kind, self._kit.suites
         )
         comparing = files.ComparingSink(original)
-        opened.restore(self._kit.source(header.core.source), comparing)
+        opened.restore(self._kit.sources[header.core.source], comparing)
         comparing.finish()
 
     def sealed_size(
@@ -190,7 +200,7 @@ class Sealer:
         with files.reading(source) as (reader, found_name):
             item = self._kit.load(reader, found_name if name is None else name)
             decision = self._decide(item.attributes, attributes, profile)
-            setup = self._kit.setup(decision.profile)
+            setup = self._kit.setups[decision.profile.name]
             plan = _plan(setup.carrier, item)
             sealed = sealing.seal(setup, item, plan, context or _NO_CONTEXT, blank=True)
             sink = files.CountingSink()
@@ -270,19 +280,19 @@ class Sealer:
                 carrier = self._kit.carrier_of(reader)
                 stream = carrier.unpack(reader)
                 header = opening.read_header(stream)
-                object_id = header.hash.hex()
-                for cipher in header.core.suite:
+                core, object_id = header.core, header.hash.hex()
+                for cipher in core.suite:
                     policy.may_open(self.config, cipher)
-                bound = keys.context_hash(header.core.required, context or _NO_CONTEXT)
-                unwrapped = opening.unwrap(header, self._kit.store_for)
+                bound = keys.context_hash(core.required, context or _NO_CONTEXT)
+                schedule, slot = opening.unwrap(header, self._kit.store_for)
                 opened = opening.Opened(
-                    stream, header, unwrapped.schedule, bound, carrier.kind, self._kit.suite
+                    stream, header, schedule, bound, carrier.kind, self._kit.suites
                 )
-                profile, slot = header.core.profile, unwrapped.slot
-                self._tell(action, "intent", header.hash, (slot,), profile)
-                source = self._kit.source(header.core.source)
-                yield OpenObject(header, opened, slot, source, reader.size)
-                self._tell(action, "done", header.hash, (slot,), profile)
+                used = (slot_name(slot),)
+                self._tell(action, "intent", object_id, used, core.profile)
+                source = self._kit.sources[core.source]
+                yield OpenObject(opened, object_id, used, source, reader.size)
+                self._tell(action, "done", object_id, used, core.profile)
         except Exception as error:
             self._trail.failed(action, error, object_id)
             raise
@@ -301,7 +311,7 @@ class Sealer:
 
     def store(self, alias: str) -> KeyStore:
         """The key store of that alias in the configuration. Raises ConfigError, PluginError."""
-        return self._kit.store(alias)
+        return self._kit.stores[alias]
 
     def _decide(
         self, found: Attributes, declared: Attributes | None, profile: str | None
@@ -313,33 +323,30 @@ class Sealer:
         self,
         action: Action,
         phase: Literal["intent", "done"],
-        header: bytes,
-        slots: Sequence[Slot],
+        object_id: str,
+        slots: tuple[str, ...],
         profile: str,
         rule: str = "",
     ) -> None:
-        self._trail.tell(
-            Event(
-                action=action,
-                phase=phase,
-                object_id=header.hex(),
-                keys=tuple(slot_name(slot) for slot in slots),
-                profile=profile,
-                rule=rule,
-                actor=self._actor,
-            )
-        )
+        self._trail.tell(Event(action, phase, object_id, slots, profile, rule, self._actor))
 
 
 class OpenObject:
     """A sealed object that is open: its parts can be read as long as the `with` block lasts."""
 
+    __slots__ = ("_keys", "_object_id", "_opened", "_size", "_source")
+
     def __init__(
-        self, header: opening.Header, opened: opening.Opened, slot: Slot, source: Source, size: int
+        self,
+        opened: opening.Opened,
+        object_id: str,
+        used: tuple[str, ...],
+        source: Source,
+        size: int,
     ) -> None:
-        self._header = header
         self._opened = opened
-        self._slot = slot
+        self._object_id = object_id
+        self._keys = used
         self._source = source
         self._size = size
 
@@ -369,7 +376,7 @@ class OpenObject:
     def _restore(self, sink: Sink) -> Receipt:
         self._opened.restore(self._source, sink)
         return opened_receipt(
-            self._header, self._opened, self._slot, size=sink.tell(), sealed_size=self._size
+            self._opened, self._object_id, self._keys, size=sink.tell(), sealed_size=self._size
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from attrs import frozen
 
 from tegmen import envelope, keys, manifest
 from tegmen.body import BlankWriter, BodyWriter, Layout, Suite
-from tegmen.errors import PluginBroken
+from tegmen.errors import InputError, PluginBroken
 from tegmen.interfaces import Carrier, Item, KeyStore, Plan, Sink
 from tegmen.profile import Profile, Recipient
 
@@ -43,7 +44,7 @@ class Stream:
         self._table_at = -1
         self._next = 1
         self.head_size = len(head) + layout.table_size
-        self.part_count = sum(run.parts for run in layout.runs)
+        self.part_count = layout.parts
 
     def size(self, first: int, stop: int) -> int:
         return self._layout.body_offset(stop) - self._layout.body_offset(first)
@@ -138,10 +139,27 @@ def seal(
 
 def _manifest(item: Item, plan: Plan) -> bytes:
     entry = manifest.Entry(
-        item.name, item.media_type, item.source, item.note, manifest.kinds_of(item.parts)
+        _stored_name(item.name),
+        item.media_type,
+        item.source,
+        item.note,
+        manifest.kinds_of(item.parts),
     )
     lengths = manifest.runs([part.length for part in item.parts])
     return manifest.encode(manifest.Manifest((entry,), lengths, plan.note))  # type: ignore[arg-type]
+
+
+def _stored_name(name: str) -> str:
+    """`name` in Unicode normal form C, as all text of the format is. Raises InputError."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # a file system may hold any bytes
+            raise InputError(
+                f"the name {name!r} is not Unicode text", hint="rename it, or give another name"
+            ) from None
+    return name
 
 
 def _check_and_zones(

@@ -42,8 +42,9 @@ def structure(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     """Read a table into an attrs class.
 
     Keys are the attributes' names with hyphens for underscores. Understood are strings,
-    integers, numbers, booleans, paths, `Literal`, unions, tuples and lists of one type,
-    mappings from strings, `Any` (what TOML holds, dates left out) and attrs classes of these.
+    integers, numbers, booleans, paths (`~` is the user's home), `Literal`, unions, tuples and
+    lists of one type, mappings from strings, `Any` (what TOML holds, dates left out) and attrs
+    classes of these.
     The value of an attribute with `repr=False` is a secret and is never shown.
 
     Args:
@@ -139,7 +140,10 @@ def _number(value: Any, _: Any) -> float:
 def _path(value: Any, _: Any) -> Path:
     if type(value) is not str or not value or "\0" in value:
         raise Mismatch(value, "a path")
-    return Path(value)
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise Mismatch(value, "a path: there is no such home") from None
 
 
 def _literal(value: Any, cls: Any) -> Any:

@@ -48,9 +48,9 @@ def create_store(
         KeyStoreError, OutputError: it cannot be written.
     """
     options = FileOptions(
-        path=str(path),
-        key_file=None if key_file is None else str(key_file),
-        passphrase_file=None if passphrase_file is None else str(passphrase_file),
+        path=path,
+        key_file=key_file,
+        passphrase_file=passphrase_file,
         passphrase_env=passphrase_env,
         prompt=prompt,
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tegmen.errors import OutputError, StoreUnavailable
 from tegmen.files import writing
+from tegmen.private import check_folder, read_private, unavailable
 from tegmen_file.document import MAX_SIZE
-from tegmen_file.permissions import check_folder, read_private, unavailable
 
 Stamp = tuple[int, int, int, int]
 """Changes whenever the file does: inode, size, times of modification and of status change."""
@@ -39,14 +39,14 @@ class StoreFolder:
 
     def _missing(self, error: OSError) -> Exception:
         if not isinstance(error, FileNotFoundError):
-            return unavailable(self.file, error)
+            return unavailable(self.file, "key store", error)
         return StoreUnavailable(
             f"there is no key store in {self.path}",
             hint="`tegmen init` makes one; or correct its path in the configuration",
         )
 
     def read(self) -> tuple[Stamp, bytes]:
-        """The whole file. Raises as `permissions.read_private`."""
+        """The whole file. Raises as `tegmen.private.read_private`."""
         self.stamp()
         status, data = read_private(self.file, "key store", MAX_SIZE)
         return _stamp(status), bytes(data)
@@ -75,7 +75,7 @@ class StoreFolder:
                 hint="try again when it has ended",
             ) from None
         except OSError as error:
-            raise unavailable(self.path, error) from error
+            raise unavailable(self.path, "key store", error) from error
         try:
             yield
         finally:
@@ -93,7 +93,7 @@ class StoreFolder:
                 hint=error.hint or "make its folder writable for the user who runs tegmen",
             ) from error
         except OSError as error:
-            raise unavailable(self.path, error) from error
+            raise unavailable(self.path, "key store", error) from error
 
     def _remove_leftovers(self) -> None:
         # A writer that was killed may have left keys that were destroyed since.

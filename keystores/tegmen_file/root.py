@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tegmen.errors import AccessDenied, StoreDamaged, StoreUnavailable
+from tegmen.private import wipe
 from tegmen_file.document import Argon2Cost, Document, Root, canonical, covered
-from tegmen_file.secret import Secret, wipe
+from tegmen_file.secret import Secret
 
 NONCE_SIZE = 12
 CHECK_SIZE = 16
@@ -54,10 +55,10 @@ def damaged(where: str) -> StoreDamaged:
 
 
 def new_root(secret: Secret, cost: Argon2Cost) -> tuple[Root, RootKeys]:
-    """A root with a new salt. Raises as `secret.create` does."""
+    """A root with a new salt. Raises as `secret.ask` does."""
     salt = os.urandom(32)
     argon2id = cost if secret.kind == "passphrase" else None
-    check, keys = _derive(salt, argon2id, secret.create())
+    check, keys = _derive(salt, argon2id, secret.ask(True))
     return Root(secret.kind, salt, argon2id, check), keys
 
 
@@ -72,7 +73,7 @@ def open_root(root: Root, secret: Secret, where: str) -> RootKeys:
         StoreUnavailable: Argon2id cannot run here.
     """
     if secret.kind == root.kind:
-        check, keys = _derive(root.salt, root.argon2id, secret.read())
+        check, keys = _derive(root.salt, root.argon2id, secret.ask(False))
         if hmac.compare_digest(check, root.check):
             return keys
     raise AccessDenied(

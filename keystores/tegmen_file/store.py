@@ -26,6 +26,7 @@ from tegmen.errors import (
     WrongKey,
 )
 from tegmen.interfaces import KeyInfo, Wrapped
+from tegmen.private import make_folder
 from tegmen_file import keys as life
 from tegmen_file.closing import close_keys, open_keys
 from tegmen_file.disk import Stamp, StoreFolder
@@ -33,7 +34,7 @@ from tegmen_file.document import MAX_SIZE, Argon2Cost, Document, Root, decode
 from tegmen_file.keys import Key
 from tegmen_file.options import FileOptions
 from tegmen_file.root import RootKeys, new_root, open_root
-from tegmen_file.secret import from_options, make_folder
+from tegmen_file.secret import from_options
 from tegmen_file.wrapping import Wrapper
 
 
@@ -75,7 +76,7 @@ class FileStore:
         cost: Argon2Cost | None = None,
         lock_timeout: float = 10,
     ) -> None:
-        self._folder = StoreFolder(base / Path(options.path).expanduser(), lock_timeout)
+        self._folder = StoreFolder(base / options.path, lock_timeout)
         self._secret = from_options(options, base)
         self._cost = cost or Argon2Cost()
         self._loading = Lock()

@@ -19,9 +19,6 @@ def make_store(options: RecoveryOptions, folder: Path) -> RecoveryStore:
 
     Args:
         folder: what relative paths in the options start from.
-
-    Raises:
-        ConfigError: a path begins with the home of a user who is unknown.
     """
     from tegmen_recovery.store import RecoveryStore
 

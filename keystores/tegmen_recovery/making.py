@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tegmen.errors import KeyExists, OutputExists
 from tegmen.files import writing
-from tegmen_recovery.passphrase import Ask
-from tegmen_recovery.pem import new_key
-from tegmen_recovery.private import read_private, read_public, unavailable
+from tegmen.passphrase import Ask
+from tegmen.private import make_folder, read_private
+from tegmen_recovery.pem import MAX_PEM, new_key
+from tegmen_recovery.public import read_public
 
 
 def make_pair(public: Path, private: Path, ask: Ask | None) -> None:
@@ -31,16 +32,16 @@ def make_pair(public: Path, private: Path, ask: Ask | None) -> None:
     for path in (private, public):
         if os.path.lexists(path):
             raise _exists(path)
-    passphrase = None if ask is None else ask(True)
-    _make_folder(private.parent, 0o700)
-    _make_folder(public.parent, 0o755)
+    passphrase = None if ask is None else bytes(ask(True))
+    make_folder(private.parent)
+    make_folder(public.parent, 0o755)
     key = new_key()
     made: list[Path] = []
     try:
         _write(private, key.pem(passphrase), 0o600, made)
-        read_private(private, "private key")
+        read_private(private, "private key", MAX_PEM)
         _write(public, key.public.pem(), 0o644, made)
-        read_public(public, "public key")
+        read_public(public)
     except BaseException:
         for path in made:
             with contextlib.suppress(OSError):
@@ -55,13 +56,6 @@ def _write(path: Path, data: bytes, mode: int, made: list[Path]) -> None:
     except OutputExists:
         raise _exists(path) from None
     made.append(path)
-
-
-def _make_folder(folder: Path, mode: int) -> None:
-    try:
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    except OSError as error:
-        raise unavailable(folder, "folder", error) from error
 
 
 def _exists(path: Path) -> KeyExists:

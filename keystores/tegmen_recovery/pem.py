@@ -19,11 +19,18 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tegmen.errors import AccessDenied, StoreDamaged
-from tegmen_recovery.passphrase import Ask
+from tegmen.passphrase import Ask
 
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 ALGORITHM = "HPKE-X25519-HKDF-SHA256-AES-256-GCM"
 CHECK_KIND = "spki-sha-256"
+
+MAX_PEM = 1 << 16
+"""Bytes."""
+
+LEAST_CHARACTERS = 20
+"""Of a new passphrase. PKCS#8 as `cryptography` writes it slows a guess down very little (PBKDF2
+with 2048 rounds), so the passphrase alone has to be strong."""
 
 
 @frozen
@@ -79,7 +86,7 @@ def load_public(text: str, where: str) -> PublicKey:
     raise _damaged(where, "X25519 public key") from None
 
 
-def load_private(text: str, where: str, ask: Ask | None) -> PrivateKey:
+def load_private(data: bytes | bytearray, where: str, ask: Ask | None) -> PrivateKey:
     """The key of a PEM file; `ask` is asked only when it is encrypted.
 
     Raises:
@@ -89,9 +96,9 @@ def load_private(text: str, where: str, ask: Ask | None) -> PrivateKey:
     """
     key: object
     try:
-        key = load_pem_private_key(text.encode(), None)
+        key = load_pem_private_key(data, None)
     except TypeError:  # how `cryptography` says that it is encrypted
-        key = _decrypt(text, where, ask)
+        key = _decrypt(data, where, ask)
     except (ValueError, UnsupportedAlgorithm):
         raise _damaged(where, "X25519 private key") from None
     if not isinstance(key, X25519PrivateKey):
@@ -99,15 +106,15 @@ def load_private(text: str, where: str, ask: Ask | None) -> PrivateKey:
     return _private(key)
 
 
-def _decrypt(text: str, where: str, ask: Ask | None) -> object:
+def _decrypt(data: bytes | bytearray, where: str, ask: Ask | None) -> object:
     if ask is None:
         raise AccessDenied(
             f"the private key {where} is encrypted, and no way to its passphrase is named",
             hint="add one of passphrase-file, passphrase-env, prompt to its key store",
         )
-    passphrase = ask(False)
+    passphrase = bytes(ask(False))
     try:
-        return load_pem_private_key(text.encode(), passphrase)
+        return load_pem_private_key(data, passphrase)
     except (ValueError, UnsupportedAlgorithm):
         raise AccessDenied(
             f"the passphrase given does not open the private key {where}",

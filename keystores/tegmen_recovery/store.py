@@ -24,6 +24,7 @@ The private key, once read, stays in this process's memory, which Python cannot 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -33,20 +34,22 @@ from cryptography.exceptions import InvalidTag
 from tegmen.canonical import encode
 from tegmen.errors import CannotUnwrap, ConfigError, KeyNotFound, TegmenError, WrongKey
 from tegmen.interfaces import KeyInfo, Wrapped
+from tegmen.private import read_private
 from tegmen.problem import shown
 from tegmen_recovery.making import make_pair
 from tegmen_recovery.options import RecoveryOptions
-from tegmen_recovery.passphrase import from_options
 from tegmen_recovery.pem import (
     ALGORITHM,
     CHECK_KIND,
+    LEAST_CHARACTERS,
+    MAX_PEM,
     SUITE,
     PrivateKey,
     PublicKey,
     load_private,
     load_public,
 )
-from tegmen_recovery.private import is_missing, read_private, read_public
+from tegmen_recovery.public import read_public
 
 LABEL = "tegmen/recovery/1"
 VERSION = "1"
@@ -61,9 +64,6 @@ class RecoveryStore:
     Args:
         options: as the configuration has them.
         base: the folder that relative paths start from.
-
-    Raises:
-        ConfigError: a path begins with the home of a user who is unknown.
     """
 
     kind = "recovery"
@@ -71,12 +71,9 @@ class RecoveryStore:
     def __init__(self, options: RecoveryOptions, base: Path) -> None:
         self._key_id = options.key_id
         self._expected = options.check_value
-        try:
-            self._public_path = base / options.public_key.expanduser()
-            self._private_path = options.private_key and base / options.private_key.expanduser()
-            self._ask = from_options(options, base)
-        except RuntimeError as error:  # of expanduser
-            raise ConfigError(f"the recovery key {options.key_id!r}: {error}") from error
+        self._public_path = base / options.public_key
+        self._private_path = options.private_key and base / options.private_key
+        self._ask = options.asking(base, f"the recovery key {options.key_id}", LEAST_CHARACTERS)
         self._loading = Lock()
         self._public: PublicKey | None = None
         self._private: PrivateKey | None = None
@@ -128,7 +125,7 @@ class RecoveryStore:
         """None when it can seal and, while the private key is here, open."""
         try:
             public = self._public_key(self._key_id)
-            if self._private_path is not None and not is_missing(self._private_path):
+            if self._private_path is not None and not _is_missing(self._private_path):
                 self._private_key(public)
         except TegmenError as error:
             return f"{error}; {error.hint}" if error.hint else str(error)
@@ -172,7 +169,7 @@ class RecoveryStore:
 
     def _read_public(self) -> PublicKey:
         path = self._public_path
-        public = load_public(read_public(path, "public key"), str(path))
+        public = load_public(read_public(path), str(path))
         if self._expected not in (None, public.check.hex()):
             raise WrongKey(
                 f"the public key {path} has the key-check value {public.check.hex()}, "
@@ -189,9 +186,9 @@ class RecoveryStore:
 
     def _read_private(self, public: PublicKey) -> PrivateKey:
         path = self._private_path
-        if path is None or is_missing(path):
+        if path is None or _is_missing(path):
             raise self._not_here(public)
-        private = load_private(read_private(path, "private key"), str(path), self._ask)
+        private = load_private(read_private(path, "private key", MAX_PEM)[1], str(path), self._ask)
         if private.public.check != public.check:
             raise WrongKey(
                 f"the private key {path} has the key-check value {private.public.check.hex()}, "
@@ -225,3 +222,14 @@ class RecoveryStore:
             f"a data key does not open under the recovery key {self._key_id!r}",
             hint="it was altered, belongs to another object, or was wrapped by another key",
         )
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing has that name; false when that cannot be told."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,16 +16,18 @@ from tegmen import errors
 from tegmen.cli import work
 from tegmen.cli.faults import Fault, fault_of
 
+Run = Callable[..., Any]
+
 ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def sealed(home, tegmen, ct) -> Path:
+def sealed(home: Path, tegmen: Run, ct: Path) -> Path:
     assert tegmen("seal", ct, "-o", "sealed.dcm").code == 0
     return home / "sealed.dcm"
 
 
-def elsewhere(tmp_path, tegmen, monkeypatch) -> None:
+def elsewhere(tmp_path: Path, tegmen: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another hospital, whose stores and keys have the same names."""
     assert tegmen("init", tmp_path / "other", "-q").code == 0
     monkeypatch.chdir(tmp_path / "other")
@@ -44,7 +49,7 @@ def elsewhere(tmp_path, tegmen, monkeypatch) -> None:
         ["explain"],
     ],
 )
-def test_2_wrong_usage(home, tegmen, arguments):
+def test_2_wrong_usage(home: Path, tegmen: Run, arguments: list[str]) -> None:
     ran = tegmen(*arguments)
     assert ran.code == 2
     assert ran.err.startswith("error: ")
@@ -52,20 +57,24 @@ def test_2_wrong_usage(home, tegmen, arguments):
     assert ran.out == b""
 
 
-def test_2_a_profile_that_is_not_there(home, tegmen, ct):
+def test_2_a_profile_that_is_not_there(home: Path, tegmen: Run, ct: Path) -> None:
     ran = tegmen("seal", ct, "-o", "s", "-p", "hospital-defualt")
     assert ran.code == 2
     assert 'did you mean "hospital-default"' in ran.err
 
 
-def test_2_no_configuration(tmp_path, tegmen, ct, monkeypatch):
+def test_2_no_configuration(
+    tmp_path: Path, tegmen: Run, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     ran = tegmen("seal", ct, "-o", "s")
     assert ran.code == 2
     assert "tegmen init" in ran.err
 
 
-def test_2_no_configuration_is_searched_for_upwards(home, tegmen, ct, monkeypatch):
+def test_2_no_configuration_is_searched_for_upwards(
+    home: Path, tegmen: Run, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "below").mkdir()
     monkeypatch.chdir(home / "below")
     assert tegmen("seal", ct, "-o", "s").code == 2
@@ -73,12 +82,12 @@ def test_2_no_configuration_is_searched_for_upwards(home, tegmen, ct, monkeypatc
     assert tegmen("-c", "../tegmen.toml", "verify", "s").code == 0
 
 
-def test_2_a_configuration_that_others_may_write(home, tegmen, ct):
+def test_2_a_configuration_that_others_may_write(home: Path, tegmen: Run, ct: Path) -> None:
     (home / "tegmen.toml").chmod(0o666)
     assert tegmen("seal", ct, "-o", "s").code == 2
 
 
-def test_2_a_rule_that_denies(home, tegmen, ct):
+def test_2_a_rule_that_denies(home: Path, tegmen: Run, ct: Path) -> None:
     config = home / "tegmen.toml"
     text = config.read_text().replace('use = "hospital-default"', 'deny = "no DICOM today"')
     config.write_text(text)
@@ -88,36 +97,56 @@ def test_2_a_rule_that_denies(home, tegmen, ct):
     assert not (home / "s").exists()
 
 
-def test_3_no_such_input(home, tegmen):
+def test_3_no_such_input(home: Path, tegmen: Run) -> None:
     assert tegmen("seal", "nothing", "-o", "s").code == 3
     assert tegmen("open", "nothing", "-o", "s").code == 3
 
 
-def test_3_not_sealed(home, tegmen, ct):
+def test_3_not_sealed(home: Path, tegmen: Run, ct: Path) -> None:
     assert tegmen("open", ct, "-o", "o").code == 3
     assert tegmen("inspect", home / "tegmen.toml").code == 3
     assert not (home / "o").exists()
 
 
-def test_3_no_such_output_folder(home, tegmen, ct):
+def test_3_no_such_output_folder(home: Path, tegmen: Run, ct: Path) -> None:
     assert tegmen("seal", ct, "-o", "no/such/s").code == 3
 
 
-@pytest.mark.skipif(ROOT, reason="root may write everywhere")
-def test_3_a_folder_that_may_not_be_written(home, tegmen, ct):
-    (home / "out").mkdir(mode=0o500)
-    assert tegmen("seal", ct, "-o", "out").code == 3
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be written, not by root either."""
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o500)
+    if ROOT and not mounted(folder, "ro"):
+        pytest.skip("root may write everywhere, and cannot mount a disk here")
+    yield folder
+    if ROOT:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def mounted(folder: Path, options: str) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_3_a_folder_that_may_not_be_written(
+    home: Path, tegmen: Run, ct: Path, read_only: Path
+) -> None:
+    assert tegmen("seal", ct, "-o", read_only).code == 3
+    assert tegmen("seal", ct, "-o", read_only / "deep" / "s.dcm").code == 3
+    assert tegmen("seal", ct, "-o", f"{read_only}/deep/").code == 3
+    assert tegmen("init", read_only / "hospital").code == 3
 
 
 @pytest.mark.skipif(ROOT, reason="root may read everything")
-def test_3_an_input_that_may_not_be_read(home, tegmen):
+def test_3_an_input_that_may_not_be_read(home: Path, tegmen: Run) -> None:
     (home / "x").write_text("x")
     (home / "x").chmod(0)
     assert tegmen("seal", "x", "-o", "s").code == 3
 
 
 @pytest.mark.skipif(ROOT, reason="root may read everything")
-def test_6_a_folder_that_may_not_be_read(home, tegmen, study):
+def test_6_a_folder_that_may_not_be_read(home: Path, tegmen: Run, study: Path) -> None:
     (study / "series").chmod(0)
     try:
         ran = tegmen("seal", "study", "-o", "out")
@@ -127,7 +156,7 @@ def test_6_a_folder_that_may_not_be_read(home, tegmen, study):
     assert "cannot read the folder study/series" in ran.err
 
 
-def test_3_a_file_where_a_folder_must_be(home, tegmen, study):
+def test_3_a_file_where_a_folder_must_be(home: Path, tegmen: Run, study: Path) -> None:
     (home / "out").mkdir()
     (home / "out" / "series").write_text("mine")
     ran = tegmen("seal", "study", "-o", "out")
@@ -136,18 +165,17 @@ def test_3_a_file_where_a_folder_must_be(home, tegmen, study):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of one megabyte."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)]
-    if not ROOT or subprocess.run(mount, capture_output=True, check=False).returncode:
+    if not ROOT or not mounted(folder, "size=1m,mode=0700"):
         pytest.skip("a disk can be mounted by root alone")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_3_a_full_disk(home, tegmen, small_disk):
+def test_3_a_full_disk(home: Path, tegmen: Run, small_disk: Path) -> None:
     (home / "large").write_bytes(os.urandom(1 << 21))
     ran = tegmen("seal", "large", "-o", small_disk / "s.tgm")
     assert ran.code == 3
@@ -157,20 +185,22 @@ def test_3_a_full_disk(home, tegmen, small_disk):
     assert tegmen("seal", "small", "-o", small_disk / "s.tgm").code == 0
 
 
-def test_4_another_key_of_the_same_name(sealed, tmp_path, tegmen, monkeypatch):
+def test_4_another_key_of_the_same_name(
+    sealed: Path, tmp_path: Path, tegmen: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere(tmp_path, tegmen, monkeypatch)
     ran = tegmen("open", sealed, "-o", "o")
     assert ran.code == 4
     assert not Path("o").exists()
 
 
-def test_4_a_store_that_is_gone(home, tmp_path, tegmen, ct):
+def test_4_a_store_that_is_gone(home: Path, tmp_path: Path, tegmen: Run, ct: Path) -> None:
     shutil.rmtree(tmp_path / "hospital-keys")
     assert tegmen("seal", ct, "-o", "s").code == 4
     assert not (home / "s").exists()
 
 
-def test_4_a_disabled_key(sealed, tegmen, tmp_path, ct):
+def test_4_a_disabled_key(sealed: Path, tegmen: Run, tmp_path: Path, ct: Path) -> None:
     shutil.rmtree(tmp_path / "hospital-recovery")
     assert tegmen("keys", "disable", "hospital/images").code == 0
     assert tegmen("open", sealed, "-o", "o").code == 4
@@ -180,7 +210,7 @@ def test_4_a_disabled_key(sealed, tegmen, tmp_path, ct):
 
 
 @pytest.mark.parametrize("part", [0.3, 0.9, 0.999])
-def test_5_a_file_cut_short(sealed, tegmen, part):
+def test_5_a_file_cut_short(sealed: Path, tegmen: Run, part: float) -> None:
     content = sealed.read_bytes()
     sealed.write_bytes(content[: int(len(content) * part)])
     assert tegmen("open", sealed, "-o", "o").code == 5
@@ -188,7 +218,7 @@ def test_5_a_file_cut_short(sealed, tegmen, part):
     assert not Path("o").exists()
 
 
-def test_5_a_flipped_bit(sealed, tegmen):
+def test_5_a_flipped_bit(sealed: Path, tegmen: Run) -> None:
     content = bytearray(sealed.read_bytes())
     content[-1000] ^= 1
     sealed.write_bytes(content)
@@ -196,7 +226,7 @@ def test_5_a_flipped_bit(sealed, tegmen):
     assert not Path("o").exists()
 
 
-def test_6_some_of_several(home, tegmen, study):
+def test_6_some_of_several(home: Path, tegmen: Run, study: Path) -> None:
     (study / "series" / "b.dcm").write_bytes(b"not DICOM, so it becomes a file")
     tegmen("seal", "study", "-o", "sealed")
     victim = home / "sealed" / "series" / "deep" / "c.png.tgm"
@@ -209,7 +239,7 @@ def test_6_some_of_several(home, tegmen, study):
     assert not (home / "opened" / "series" / "deep" / "c.png").exists()
 
 
-def test_the_only_file_of_a_folder_fails_with_its_own_code(home, tegmen):
+def test_the_only_file_of_a_folder_fails_with_its_own_code(home: Path, tegmen: Run) -> None:
     (home / "one").mkdir()
     (home / "one" / "x.tgm").write_bytes(b"x")
     assert tegmen("verify", "one").code == 3
@@ -218,14 +248,14 @@ def test_the_only_file_of_a_folder_fails_with_its_own_code(home, tegmen):
 # --------------------------------------------------------------------------- documents
 
 
-def test_one_document_for_one_file(sealed, tegmen, ct):
+def test_one_document_for_one_file(sealed: Path, tegmen: Run, ct: Path) -> None:
     ran = tegmen("verify", sealed, "--json")
     assert ran.json["input"] == str(sealed)
     assert ran.json["size"] == ct.stat().st_size
     assert ran.json["verified"] is True
 
 
-def test_one_document_for_an_error(home, tegmen):
+def test_one_document_for_an_error(home: Path, tegmen: Run) -> None:
     ran = tegmen("open", "nothing", "-o", "o", "--json")
     assert set(ran.json) == {"error"}
     assert set(ran.json["error"]) == {"code", "message", "hint"}
@@ -234,7 +264,7 @@ def test_one_document_for_an_error(home, tegmen):
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_one_document_for_wrong_usage(home, tegmen, where):
+def test_one_document_for_wrong_usage(home: Path, tegmen: Run, where: str) -> None:
     arguments = ["--json", "seal"] if where == "before" else ["seal", "--json"]
     ran = tegmen(*arguments)
     assert ran.code == 2
@@ -242,7 +272,7 @@ def test_one_document_for_wrong_usage(home, tegmen, where):
     assert ran.json["error"]["hint"] == "tegmen seal --help"
 
 
-def test_one_line_for_each_of_several(home, tegmen, study):
+def test_one_line_for_each_of_several(home: Path, tegmen: Run, study: Path) -> None:
     (study / "bad.tgm").write_text("not sealed")
     ran = tegmen("verify", "study", "--json")
     assert ran.code == 6
@@ -250,13 +280,13 @@ def test_one_line_for_each_of_several(home, tegmen, study):
     assert all(line["error"]["code"] == "NotSealed" for line in ran.lines)
 
 
-def test_quiet_leaves_errors(home, tegmen, ct):
+def test_quiet_leaves_errors(home: Path, tegmen: Run, ct: Path) -> None:
     assert tegmen("seal", ct, "-o", "s", "-q").err == ""
     assert tegmen("verify", "s", "-q").out == b""
     assert tegmen("open", "nothing", "-o", "o", "-q").err.startswith("error: cannot read")
 
 
-def test_terminal_commands_in_names_are_spelled_out(home, tegmen):
+def test_terminal_commands_in_names_are_spelled_out(home: Path, tegmen: Run) -> None:
     (home / "a\x1b[31mb").write_text("x")
     for ran in (tegmen("seal", "a\x1b[31mb", "-o", "s"), tegmen("verify", "a\x1b[31mb", "no")):
         assert "\x1b" not in ran.err
@@ -270,7 +300,9 @@ def explode(*_: object, **__: object) -> None:
     raise ZeroDivisionError("Doe^John, born 1970")
 
 
-def test_the_unforeseen_is_one_line_without_what_it_holds(home, tegmen, ct, monkeypatch):
+def test_the_unforeseen_is_one_line_without_what_it_holds(
+    home: Path, tegmen: Run, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tegmen.sealer.Sealer.seal", explode)
     ran = tegmen("seal", ct, "-o", "s")
     assert ran.code == 1
@@ -279,7 +311,9 @@ def test_the_unforeseen_is_one_line_without_what_it_holds(home, tegmen, ct, monk
     assert "Traceback" not in ran.err
 
 
-def test_debug_shows_where_it_came_from(home, tegmen, ct, monkeypatch):
+def test_debug_shows_where_it_came_from(
+    home: Path, tegmen: Run, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tegmen.sealer.Sealer.seal", explode)
     ran = tegmen("seal", ct, "-o", "s", "--debug")
     assert "Traceback" in ran.err
@@ -288,7 +322,9 @@ def test_debug_shows_where_it_came_from(home, tegmen, ct, monkeypatch):
     assert "Traceback" not in tegmen("seal", ct, "-o", "s").err
 
 
-def test_130_an_interruption(home, tegmen, ct, monkeypatch):
+def test_130_an_interruption(
+    home: Path, tegmen: Run, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -298,7 +334,7 @@ def test_130_an_interruption(home, tegmen, ct, monkeypatch):
     assert ran.json["error"]["code"] == "Interrupted"
 
 
-def test_every_error_of_the_tree_keeps_its_code():
+def test_every_error_of_the_tree_keeps_its_code() -> None:
     def below(kind: type[errors.TegmenError]) -> list[type[errors.TegmenError]]:
         return [kind, *(one for sub in kind.__subclasses__() for one in below(sub))]
 
@@ -307,3 +343,63 @@ def test_every_error_of_the_tree_keeps_its_code():
         assert isinstance(fault, Fault)
         assert (fault.code, fault.exit_code) == (kind.__name__, kind.exit_code)
         assert fault.as_json == {"code": kind.__name__, "message": "what", "hint": "next"}
+
+
+# --------------------------------------------------------------------------- odd streams
+
+
+def shell(line: str, **more: Any) -> tuple[int, str]:
+    """A line of shell that calls `tegmen`; its exit code and what it told people."""
+    command = f'{sys.executable} -c "from tegmen.cli import main; main()"'
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line.replace('tegmen', command, 1)}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        **more,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("line", ["seal - -o x.tgm <&-", "inspect - <&-", "seal x -o - >&-"])
+def test_3_a_stream_that_is_closed(home: Path, line: str) -> None:
+    (home / "x").write_text("x")
+    code, err = shell(f"tegmen {line}")
+    assert code == 3
+    assert "is closed" in err
+
+
+@pytest.mark.parametrize("size", [100, 1 << 20])
+def test_3_standard_output_that_is_full(home: Path, size: int) -> None:
+    (home / "x").write_bytes(bytes(size))
+    code, err = shell("tegmen seal x -o - > /dev/full")
+    assert code == 3
+    assert "No space left" in err
+
+
+@pytest.mark.parametrize("line", ["plugins", "keys list --json", "doctor"])
+def test_3_a_table_that_cannot_be_written(home: Path, line: str) -> None:
+    code, err = shell(f"tegmen {line} > /dev/full")
+    assert code == 3
+    assert "No space left" in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_goes_early_is_told_nothing_odd(home: Path, study: Path) -> None:
+    (home / "x").write_bytes(bytes(1 << 20))
+    code, err = shell("tegmen seal x -o - | head -c 1 > /dev/null")
+    assert code == 3
+    assert "Traceback" not in err
+    assert "Exception" not in err
+
+
+def test_nobody_listens_at_all(home: Path) -> None:
+    (home / "x").write_text("x")
+    assert shell("tegmen seal x -o y >&- 2>&-")[0] == 0
+    assert (home / "y").exists()
+
+
+def test_an_encoding_without_the_letters_of_a_name(home: Path) -> None:
+    (home / "é画").write_text("x")
+    code, _ = shell("tegmen explain é画", env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert code == 0

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tegmen.cli.jobs import Job
 from tegmen.cli.pool import CHUNK_BYTES, CHUNK_FILES, _chunks
 
+Run = Callable[..., Any]
+
 LARGE = 192 << 20
 
 
 @pytest.fixture
-def large(home) -> Path:
+def large(home: Path) -> Path:
     """A file that takes long enough to be interrupted."""
     path = home / "large"
     with open(path, "wb") as file:
@@ -50,7 +54,9 @@ def busy(pid: int) -> bool:
 # --------------------------------------------------------------------------- the same outcome
 
 
-def test_several_processes_do_what_one_does(home, process, study, tree):
+def test_several_processes_do_what_one_does(
+    home: Path, process: Run, study: Path, tree: Run
+) -> None:
     for number in range(40):
         (study / f"n{number}.bin").write_bytes(os.urandom(number * 100))
     ran = process("seal", "study", "-o", "sealed", "-j", "2", "--json")
@@ -63,7 +69,7 @@ def test_several_processes_do_what_one_does(home, process, study, tree):
     assert process("verify", "sealed", "-j", "2").text.count(": ok") == 44
 
 
-def test_failures_in_other_processes_are_told(home, process, study):
+def test_failures_in_other_processes_are_told(home: Path, process: Run, study: Path) -> None:
     process("seal", "study", "-o", "sealed")
     victim = home / "sealed" / "a.dcm"
     victim.write_bytes(victim.read_bytes()[:-100])
@@ -75,14 +81,14 @@ def test_failures_in_other_processes_are_told(home, process, study):
     assert "1 of 4 files failed" in ran.err
 
 
-def test_a_bad_configuration_is_told_once(home, process, study):
+def test_a_bad_configuration_is_told_once(home: Path, process: Run, study: Path) -> None:
     (home / "tegmen.toml").write_text("version = 1\nrules = []\n")
     ran = process("seal", "study", "-o", "sealed", "-j", "2")
     assert ran.code == 2
     assert ran.err.count("error:") == 1
 
 
-def test_two_objects_of_one_name_in_two_processes(home, process):
+def test_two_objects_of_one_name_in_two_processes(home: Path, process: Run) -> None:
     for number in range(8):
         (home / f"f{number}").mkdir()
         (home / f"f{number}" / "x.bin").write_bytes(bytes([number]) * 50)
@@ -94,7 +100,7 @@ def test_two_objects_of_one_name_in_two_processes(home, process):
 
 @pytest.mark.parametrize("processes", [1, 2, 7])
 @pytest.mark.parametrize("count", [0, 1, 5, 1000])
-def test_chunks_hold_every_job_once(processes, count):
+def test_chunks_hold_every_job_once(processes: int, count: int) -> None:
     jobs = [Job(str(number), size=number << 12) for number in range(count)]
     chunks = list(_chunks(jobs, processes))
     assert [job for chunk in chunks for job in chunk] == jobs
@@ -107,11 +113,13 @@ def test_chunks_hold_every_job_once(processes, count):
 
 
 @pytest.mark.parametrize("name", ["sealed.tgm", "out/"])
-def test_ctrl_c_leaves_nothing(home, large, started, wait_until, name):
+def test_ctrl_c_leaves_nothing(
+    home: Path, large: Path, started: Run, wait_until: Run, name: str
+) -> None:
     running = started("seal", "large", "-o", name)
     wait_until(lambda: busy(running.pid))
     os.killpg(running.pid, signal.SIGINT)
-    out, err = running.communicate(timeout=10)
+    _out, err = running.communicate(timeout=10)
     assert running.returncode == 130
     assert b"interrupted" in err
     assert b"Traceback" not in err
@@ -120,7 +128,9 @@ def test_ctrl_c_leaves_nothing(home, large, started, wait_until, name):
 
 
 @pytest.mark.parametrize("to", ["group", "parent"])
-def test_ctrl_c_ends_every_process(home, large, started, wait_until, to):
+def test_ctrl_c_ends_every_process(
+    home: Path, large: Path, started: Run, wait_until: Run, to: str
+) -> None:
     folder = home / "many"
     folder.mkdir()
     for number in range(6):
@@ -129,7 +139,7 @@ def test_ctrl_c_ends_every_process(home, large, started, wait_until, to):
     wait_until(lambda: any(map(busy, children(running.pid))))
     workers = children(running.pid)
     (os.killpg if to == "group" else os.kill)(running.pid, signal.SIGINT)
-    out, err = running.communicate(timeout=20)
+    _out, err = running.communicate(timeout=20)
     assert running.returncode == 130
     assert b"Traceback" not in err
     assert not any(map(alive, workers))
@@ -138,7 +148,9 @@ def test_ctrl_c_ends_every_process(home, large, started, wait_until, to):
         assert path.stat().st_size > LARGE
 
 
-def test_kill_9_leaves_no_file_and_no_process(home, large, started, wait_until):
+def test_kill_9_leaves_no_file_and_no_process(
+    home: Path, large: Path, started: Run, wait_until: Run
+) -> None:
     folder = home / "many"
     folder.mkdir()
     for number in range(4):
@@ -154,7 +166,9 @@ def test_kill_9_leaves_no_file_and_no_process(home, large, started, wait_until):
         assert path.stat().st_size > LARGE
 
 
-def test_kill_9_at_any_moment_leaves_whole_files_only(home, process, started, tree, study):
+def test_kill_9_at_any_moment_leaves_whole_files_only(
+    home: Path, process: Run, started: Run, tree: Run, study: Path
+) -> None:
     for number in range(30):
         (study / f"n{number}.bin").write_bytes(os.urandom(200_000))
     for delay in (0.12, 0.2, 0.25, 0.3):
@@ -169,7 +183,7 @@ def test_kill_9_at_any_moment_leaves_whole_files_only(home, process, started, tr
         assert not [name for name in tree(home / "sealed") if name.endswith(".part")]
 
 
-def test_a_worker_that_dies_is_told(home, large, started, wait_until):
+def test_a_worker_that_dies_is_told(home: Path, large: Path, started: Run, wait_until: Run) -> None:
     folder = home / "many"
     folder.mkdir()
     for number in range(4):
@@ -177,7 +191,7 @@ def test_a_worker_that_dies_is_told(home, large, started, wait_until):
     running = started("seal", "many", "-o", "out", "-j", "2")
     wait_until(lambda: any(map(busy, children(running.pid))))
     os.kill(children(running.pid)[0], signal.SIGKILL)
-    out, err = running.communicate(timeout=30)
+    _out, err = running.communicate(timeout=30)
     assert running.returncode == 1
     assert b"smaller -j" in err, err
     assert b"Traceback" not in err, err.decode()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+Run = Callable[..., Any]
 
-def sealed_case(tegmen, ct, *more):
+
+def sealed_case(tegmen: Run, ct: Path, *more: str) -> Any:
     declared = ("--declare", "purpose=teleradiology", "--context", "case=7")
     return tegmen("seal", ct, "-o", "sealed.dcm", *declared, *more)
 
@@ -18,25 +22,25 @@ def sealed_case(tegmen, ct, *more):
 # --------------------------------------------------------------------------- one file
 
 
-def test_one_file_comes_back_bit_for_bit(home, tegmen, ct):
+def test_one_file_comes_back_bit_for_bit(home: Path, tegmen: Run, ct: Path) -> None:
     assert tegmen("seal", ct, "-o", "sealed.dcm").code == 0
     assert ct.read_bytes() != (home / "sealed.dcm").read_bytes()
     assert tegmen("open", "sealed.dcm", "-o", "opened.dcm").code == 0
     assert (home / "opened.dcm").read_bytes() == ct.read_bytes()
 
 
-def test_a_rule_chooses_the_profile(home, tegmen, ct):
+def test_a_rule_chooses_the_profile(home: Path, tegmen: Run, ct: Path) -> None:
     assert tegmen("seal", ct, "-o", "a.dcm", "--json").json["rule"] == "dicom"
     ran = sealed_case(tegmen, ct, "--json")
     assert (ran.json["rule"], ran.json["profile"]) == ("sent-to-a-reader", "teleradiology")
 
 
-def test_a_named_profile_is_used(home, tegmen, ct):
+def test_a_named_profile_is_used(home: Path, tegmen: Run, ct: Path) -> None:
     ran = tegmen("seal", ct, "-o", "a.tgm", "-p", "hospital-files", "--json")
     assert ran.json["carrier"] == "tgm"
 
 
-def test_context_is_needed_to_open(home, tegmen, ct):
+def test_context_is_needed_to_open(home: Path, tegmen: Run, ct: Path) -> None:
     assert sealed_case(tegmen, ct).code == 0
     assert tegmen("open", "sealed.dcm", "-o", "o").code == 2
     assert tegmen("open", "sealed.dcm", "-o", "o", "--context", "case=8").code == 5
@@ -44,18 +48,20 @@ def test_context_is_needed_to_open(home, tegmen, ct):
     assert tegmen("open", "sealed.dcm", "-o", "o", "--context", "case=7").code == 0
 
 
-def test_a_value_may_hold_equal_signs(home, tegmen, ct):
+def test_a_value_may_hold_equal_signs(home: Path, tegmen: Run, ct: Path) -> None:
     declared = ("--declare", "purpose=teleradiology")
     assert tegmen("seal", ct, "-o", "s", *declared, "--context", "case=a=b").code == 0
     assert tegmen("open", "s", "-o", "o", "--context", "case=a=b").code == 0
 
 
 @pytest.mark.parametrize("given", [["case"], ["=7"], ["case=7", "--context", "case=8"]])
-def test_malformed_context_is_wrong_usage(home, tegmen, ct, given):
+def test_malformed_context_is_wrong_usage(
+    home: Path, tegmen: Run, ct: Path, given: list[str]
+) -> None:
     assert tegmen("seal", ct, "-o", "s", "--context", *given).code == 2
 
 
-def test_an_existing_folder_gets_the_file_under_its_name(home, tegmen, ct):
+def test_an_existing_folder_gets_the_file_under_its_name(home: Path, tegmen: Run, ct: Path) -> None:
     (home / "out").mkdir()
     assert tegmen("seal", ct, "-o", "out").code == 0
     assert tegmen("seal", ct, "-o", "new/", "-p", "hospital-files").code == 0
@@ -63,20 +69,24 @@ def test_an_existing_folder_gets_the_file_under_its_name(home, tegmen, ct):
     assert (home / "new" / f"{ct.name}.tgm").exists()
 
 
-def test_open_into_a_folder_uses_the_name_that_was_sealed(home, tegmen, ct):
+def test_open_into_a_folder_uses_the_name_that_was_sealed(
+    home: Path, tegmen: Run, ct: Path
+) -> None:
     tegmen("seal", ct, "-o", "nobody-knows.bin")
     assert tegmen("open", "nobody-knows.bin", "-o", "out/").code == 0
     assert (home / "out" / ct.name).read_bytes() == ct.read_bytes()
 
 
-def test_what_is_restored_is_for_its_owner_alone(home, tegmen, ct):
+def test_what_is_restored_is_for_its_owner_alone(home: Path, tegmen: Run, ct: Path) -> None:
     tegmen("seal", ct, "-o", "sealed.dcm")
     tegmen("open", "sealed.dcm", "-o", "opened.dcm")
     assert (home / "opened.dcm").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "..", ".", "a\\b", "a\nb", "", "c:evil"])
-def test_a_hostile_name_leaves_no_folder(home, tegmen, ct, tmp_path, name, tree):
+def test_a_hostile_name_leaves_no_folder(
+    home: Path, tegmen: Run, ct: Path, tmp_path: Path, name: str, tree: Run
+) -> None:
     from tegmen import Sealer
 
     Sealer.from_file("tegmen.toml").seal(ct.read_bytes(), "sealed", name=name)
@@ -88,7 +98,7 @@ def test_a_hostile_name_leaves_no_folder(home, tegmen, ct, tmp_path, name, tree)
     assert tegmen("open", "sealed", "-o", "mine").code == 0
 
 
-def test_an_odd_but_harmless_name_survives(home, tegmen):
+def test_an_odd_but_harmless_name_survives(home: Path, tegmen: Run) -> None:
     (home / "naïve 画像 [red]x.bin").write_bytes(b"x" * 100)
     assert tegmen("seal", "naïve 画像 [red]x.bin", "-o", "s.tgm").code == 0
     ran = tegmen("open", "s.tgm", "-o", "out/")
@@ -96,7 +106,7 @@ def test_an_odd_but_harmless_name_survives(home, tegmen):
     assert "[red]x" in ran.err
 
 
-def test_a_decomposed_name_comes_back_composed(home, tegmen):
+def test_a_decomposed_name_comes_back_composed(home: Path, tegmen: Run) -> None:
     decomposed = unicodedata.normalize("NFD", "é.bin")
     (home / decomposed).write_bytes(b"x")
     assert tegmen("seal", decomposed, "-o", "s.tgm").code == 0
@@ -104,7 +114,7 @@ def test_a_decomposed_name_comes_back_composed(home, tegmen):
     assert os.listdir(home / "out") == ["é.bin"]
 
 
-def test_a_name_that_is_no_text_needs_another(home, tegmen):
+def test_a_name_that_is_no_text_needs_another(home: Path, tegmen: Run) -> None:
     odd = os.fsdecode(b"\xff.bin")
     (home / odd).write_bytes(b"x")
     ran = tegmen("seal", odd, "-o", "s.tgm")
@@ -113,7 +123,7 @@ def test_a_name_that_is_no_text_needs_another(home, tegmen):
     assert tegmen("seal", odd, "-o", "s.tgm", "--name", "x.bin").code == 0
 
 
-def test_an_empty_file_comes_back(home, tegmen):
+def test_an_empty_file_comes_back(home: Path, tegmen: Run) -> None:
     (home / "empty").write_bytes(b"")
     assert tegmen("seal", "empty", "-o", "s.tgm").code == 0
     assert tegmen("open", "s.tgm", "-o", "o").code == 0
@@ -123,7 +133,7 @@ def test_an_empty_file_comes_back(home, tegmen):
 # --------------------------------------------------------------------------- overwriting
 
 
-def test_nothing_is_overwritten_without_force(home, tegmen, ct):
+def test_nothing_is_overwritten_without_force(home: Path, tegmen: Run, ct: Path) -> None:
     (home / "there").write_text("mine")
     assert tegmen("seal", ct, "-o", "there").code == 3
     assert (home / "there").read_text() == "mine"
@@ -131,7 +141,7 @@ def test_nothing_is_overwritten_without_force(home, tegmen, ct):
     assert tegmen("open", "there", "-o", "o").code == 0
 
 
-def test_a_source_is_never_replaced(home, tegmen, ct):
+def test_a_source_is_never_replaced(home: Path, tegmen: Run, ct: Path) -> None:
     (home / "x.dcm").write_bytes(ct.read_bytes())
     (home / "link").symlink_to("x.dcm")
     for source, target in (("x.dcm", "x.dcm"), ("x.dcm", "./x.dcm"), ("link", "x.dcm")):
@@ -143,7 +153,7 @@ def test_a_source_is_never_replaced(home, tegmen, ct):
     assert (home / "x.dcm").read_bytes() == ct.read_bytes()
 
 
-def test_two_objects_of_one_name_never_become_one_file(home, tegmen):
+def test_two_objects_of_one_name_never_become_one_file(home: Path, tegmen: Run) -> None:
     for folder in ("a", "b"):
         (home / folder).mkdir()
         (home / folder / "x.bin").write_bytes(folder.encode() * 50)
@@ -160,7 +170,9 @@ def test_two_objects_of_one_name_never_become_one_file(home, tegmen):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_folder_keeps_its_tree(home, tegmen, study, tree, jobs):
+def test_a_folder_keeps_its_tree(
+    home: Path, tegmen: Run, study: Path, tree: Run, jobs: int
+) -> None:
     before = tree(study)
     assert tegmen("seal", "study", "-o", "sealed", "-j", jobs).code == 0
     sealed = tree(home / "sealed")
@@ -174,14 +186,16 @@ def test_a_folder_keeps_its_tree(home, tegmen, study, tree, jobs):
     assert tree(home / "opened") == before == tree(study)
 
 
-def test_two_folders_keep_their_names(home, tegmen, study, ct):
+def test_two_folders_keep_their_names(home: Path, tegmen: Run, study: Path, ct: Path) -> None:
     (home / "other").mkdir()
     (home / "other" / "a.dcm").write_bytes(ct.read_bytes())
     assert tegmen("seal", "study", "other", str(ct), "-o", "out").code == 0
     assert {"study", "other", ct.name} == set(os.listdir(home / "out"))
 
 
-def test_links_in_a_walked_folder_are_not_followed(home, tegmen, study, tmp_path, tree):
+def test_links_in_a_walked_folder_are_not_followed(
+    home: Path, tegmen: Run, study: Path, tmp_path: Path, tree: Run
+) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "s.txt").write_text("secret")
@@ -195,14 +209,18 @@ def test_links_in_a_walked_folder_are_not_followed(home, tegmen, study, tmp_path
     assert len(tree(home / "out")) == 4
 
 
-def test_a_link_that_the_user_names_is_followed(home, tegmen, study, tree):
+def test_a_link_that_the_user_names_is_followed(
+    home: Path, tegmen: Run, study: Path, tree: Run
+) -> None:
     (home / "link").symlink_to("study")
     assert tegmen("seal", "link", "-o", "out").code == 0
     assert len(tree(home / "out")) == 4
 
 
 @pytest.mark.parametrize("output", ["study", "study/sealed", "study/series/deep", "link/sealed"])
-def test_an_output_inside_the_source_is_refused(home, tegmen, study, tree, output):
+def test_an_output_inside_the_source_is_refused(
+    home: Path, tegmen: Run, study: Path, tree: Run, output: str
+) -> None:
     (home / "link").symlink_to("study")
     before = tree(study)
     ran = tegmen("seal", "study", "-o", output)
@@ -211,7 +229,9 @@ def test_an_output_inside_the_source_is_refused(home, tegmen, study, tree, outpu
     assert tree(study) == before
 
 
-def test_an_output_that_falls_back_into_the_source_is_refused(home, tegmen, study, tree):
+def test_an_output_that_falls_back_into_the_source_is_refused(
+    home: Path, tegmen: Run, study: Path, tree: Run
+) -> None:
     (study / "study").mkdir()
     (study / "study" / "a.dcm").write_bytes(b"x")
     before = tree(study)
@@ -219,25 +239,27 @@ def test_an_output_that_falls_back_into_the_source_is_refused(home, tegmen, stud
     assert tree(study) == before
 
 
-def test_a_folder_without_files_is_an_error(home, tegmen):
+def test_a_folder_without_files_is_an_error(home: Path, tegmen: Run) -> None:
     (home / "nothing" / "below").mkdir(parents=True)
     assert tegmen("seal", "nothing", "-o", "out").code == 3
 
 
-def test_sources_of_one_name_are_refused_before_anything_is_done(home, tegmen, study, ct):
+def test_sources_of_one_name_are_refused_before_anything_is_done(
+    home: Path, tegmen: Run, study: Path, ct: Path
+) -> None:
     (home / ct.name).write_bytes(b"another")
     assert tegmen("seal", ct, ct.name, "-o", "out").code == 2
     assert not (home / "out").exists()
 
 
-def test_several_need_a_folder(home, tegmen, study, ct):
+def test_several_need_a_folder(home: Path, tegmen: Run, study: Path, ct: Path) -> None:
     (home / "file").write_text("mine")
     assert tegmen("seal", "study", "-o", "file").code == 2
     assert tegmen("seal", "study", "-o", "-").code == 2
     assert (home / "file").read_text() == "mine"
 
 
-def test_a_folder_deeper_than_the_stack_is_walked(home, tegmen):
+def test_a_folder_deeper_than_the_stack_is_walked(home: Path, tegmen: Run) -> None:
     here = os.open(".", os.O_RDONLY)
     try:
         os.mkdir("deep")
@@ -259,7 +281,7 @@ def test_a_folder_deeper_than_the_stack_is_walked(home, tegmen):
 # --------------------------------------------------------------------------- streams
 
 
-def test_standard_input_and_output(home, tegmen, ct):
+def test_standard_input_and_output(home: Path, tegmen: Run, ct: Path) -> None:
     sealed = tegmen("seal", "-", "-o", "-", "--name", "ct.dcm", input=ct.read_bytes())
     assert sealed.code == 0
     assert tegmen("verify", "-", input=sealed.out).code == 0
@@ -270,23 +292,25 @@ def test_standard_input_and_output(home, tegmen, ct):
     assert (home / "out" / "ct.dcm").read_bytes() == ct.read_bytes()
 
 
-def test_the_name_of_standard_input_serves_the_rules(home, tegmen):
+def test_the_name_of_standard_input_serves_the_rules(home: Path, tegmen: Run) -> None:
     ran = tegmen("explain", "-", "--name", "scan.png", "--json", input=b"x")
     assert ran.json["found"]["MediaType"] == "image/png"
 
 
-def test_standard_input_into_a_folder_needs_a_name(home, tegmen, tree):
+def test_standard_input_into_a_folder_needs_a_name(home: Path, tegmen: Run, tree: Run) -> None:
     ran = tegmen("seal", "-", "-o", "out/", input=b"x")
     assert ran.code == 2
     assert "--name" in ran.err
 
 
-def test_a_stream_stands_alone(home, tegmen, ct):
+def test_a_stream_stands_alone(home: Path, tegmen: Run, ct: Path) -> None:
     assert tegmen("seal", "-", ct, "-o", "out").code == 2
     assert tegmen("seal", "study", "-o", "out", "--name", "x").code in (2, 3)
 
 
-def test_a_document_and_a_file_do_not_share_standard_output(home, tegmen, ct):
+def test_a_document_and_a_file_do_not_share_standard_output(
+    home: Path, tegmen: Run, ct: Path
+) -> None:
     ran = tegmen("seal", ct, "-o", "-", "--json")
     assert ran.code == 2
     assert ran.json["error"]["code"] == "UsageError"
@@ -295,7 +319,9 @@ def test_a_document_and_a_file_do_not_share_standard_output(home, tegmen, ct):
 # --------------------------------------------------------------------------- verify
 
 
-def test_verify_writes_nothing(home, tegmen, study, tmp_path, tree):
+def test_verify_writes_nothing(
+    home: Path, tegmen: Run, study: Path, tmp_path: Path, tree: Run
+) -> None:
     tegmen("seal", "study", "-o", "sealed")
     before = tree(tmp_path)
     ran = tegmen("verify", "sealed")
@@ -304,7 +330,7 @@ def test_verify_writes_nothing(home, tegmen, study, tmp_path, tree):
     assert tree(tmp_path) == before
 
 
-def test_warnings_are_told(home, tegmen, ct):
+def test_warnings_are_told(home: Path, tegmen: Run, ct: Path) -> None:
     tegmen("seal", ct, "-o", "s.tgm", "-p", "hospital-files")
     damaged = bytearray((home / "s.tgm").read_bytes())
     at = damaged.index(b"hospital", 400)

@@ -7,10 +7,14 @@ import pty
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import frozen
+
+Run = Callable[..., Any]
 
 COMMAND = [sys.executable, "-c", "from tegmen.cli import main; main()"]
 
@@ -24,10 +28,16 @@ class Watched:
 
 
 @pytest.fixture
-def terminal():
+def terminal() -> Callable[..., Watched]:
     """Runs the command with the named ends on one terminal; the others are pipes."""
 
-    def run(*arguments: object, ends: tuple[str, ...], typed: bytes = b"", **env: str) -> Watched:
+    def run(
+        *arguments: object,
+        ends: tuple[str, ...],
+        asked: bytes = b"",
+        typed: bytes = b"",
+        **env: str,
+    ) -> Watched:
         ours, theirs = pty.openpty()
         given: dict[str, Any] = {
             end: theirs if end in ends else subprocess.PIPE for end in ("stdin", "stdout", "stderr")
@@ -35,11 +45,14 @@ def terminal():
         shown = bytearray()
 
         def read() -> None:
+            answers = [typed] if typed else []
             while True:
                 try:
                     shown.extend(os.read(ours, 65536))
                 except OSError:  # the other side is closed
                     return
+                if answers and asked in shown:
+                    os.write(ours, answers.pop())
 
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **env}
         running = subprocess.Popen(
@@ -48,8 +61,6 @@ def terminal():
         os.close(theirs)
         reader = threading.Thread(target=read)
         reader.start()
-        if typed:
-            os.write(ours, typed)
         running.communicate(timeout=30)
         reader.join()
         os.close(ours)
@@ -59,8 +70,10 @@ def terminal():
 
 
 @pytest.mark.parametrize("command", ["seal", "open"])
-def test_a_terminal_gets_no_binary(home, terminal, tegmen, ct, command):
-    source = ct
+def test_a_terminal_gets_no_binary(
+    home: Path, terminal: Run, tegmen: Run, ct: Path, command: str
+) -> None:
+    source = str(ct)
     if command == "open":
         tegmen("seal", ct, "-o", "sealed.dcm")
         source = "sealed.dcm"
@@ -71,7 +84,9 @@ def test_a_terminal_gets_no_binary(home, terminal, tegmen, ct, command):
     assert ran.code == 0
 
 
-def test_a_bar_is_shown_to_people_only(home, terminal, study, process):
+def test_a_bar_is_shown_to_people_only(
+    home: Path, terminal: Run, study: Path, process: Run
+) -> None:
     ran = terminal("seal", "study", "-o", "a", ends=("stderr",))
     assert ran.code == 0
     assert "sealing" in ran.shown
@@ -81,17 +96,17 @@ def test_a_bar_is_shown_to_people_only(home, terminal, study, process):
 
 
 @pytest.mark.parametrize("how", [["--quiet"], ["-q"]])
-def test_quiet_shows_no_bar(home, terminal, study, how):
+def test_quiet_shows_no_bar(home: Path, terminal: Run, study: Path, how: list[str]) -> None:
     assert terminal("seal", "study", "-o", "a", *how, ends=("stderr",)).shown == ""
 
 
-def test_a_bar_of_several_processes(home, terminal, study):
+def test_a_bar_of_several_processes(home: Path, terminal: Run, study: Path) -> None:
     ran = terminal("seal", "study", "-o", "a", "-j", "2", ends=("stderr",))
     assert ran.code == 0
     assert "sealing" in ran.shown
 
 
-def test_a_bar_moves_within_a_large_file(home, terminal):
+def test_a_bar_moves_within_a_large_file(home: Path, terminal: Run) -> None:
     with open(home / "large", "wb") as file:
         file.truncate(160 << 20)
     ran = terminal("seal", "large", "-o", "large.tgm", ends=("stderr",))
@@ -100,33 +115,48 @@ def test_a_bar_moves_within_a_large_file(home, terminal):
     assert (home / "large.tgm").exists()
 
 
-def test_no_color_is_obeyed(home, terminal):
+def test_no_color_is_obeyed(home: Path, terminal: Run) -> None:
     colour, none = "\x1b[32m", "NO_COLOR"
     assert colour in terminal("doctor", ends=("stdout",)).shown
     assert colour not in terminal("doctor", ends=("stdout",), **{none: "1"}).shown
 
 
-def test_destroying_asks_for_the_name(home, terminal, tegmen):
+def test_destroying_asks_for_the_name(home: Path, terminal: Run, tegmen: Run) -> None:
     tegmen("keys", "create", "hospital/old")
     ends = ("stdin", "stderr")
-    ran = terminal("keys", "destroy", "hospital/old", ends=ends, typed=b"hospital/odl\n")
+    ran = terminal(
+        "keys",
+        "destroy",
+        "hospital/old",
+        ends=ends,
+        asked=b"Type its name",
+        typed=b"hospital/odl\n",
+    )
     assert ran.code == 2
     assert "can never be opened again" in ran.shown
     assert tegmen("keys", "show", "hospital/old", "--json").json["state"] == "enabled"
-    ran = terminal("keys", "destroy", "hospital/old", ends=ends, typed=b"hospital/old\n")
+    ran = terminal(
+        "keys",
+        "destroy",
+        "hospital/old",
+        ends=ends,
+        asked=b"Type its name",
+        typed=b"hospital/old\n",
+    )
     assert ran.code == 0
     assert tegmen("keys", "show", "hospital/old", "--json").json["state"] == "destroyed"
 
 
-def test_no_input_asks_nothing(home, terminal, tegmen):
+def test_no_input_asks_nothing(home: Path, terminal: Run, tegmen: Run) -> None:
     tegmen("keys", "create", "hospital/old")
-    ends, typed = ("stdin", "stderr"), b"hospital/old\n"
-    ran = terminal("keys", "destroy", "hospital/old", "--no-input", ends=ends, typed=typed)
+    ends = ("stdin", "stderr")
+    ran = terminal("keys", "destroy", "hospital/old", "--no-input", ends=ends)
     assert ran.code == 2
+    assert "Type its name" not in ran.shown
     assert tegmen("keys", "show", "hospital/old", "--json").json["state"] == "enabled"
 
 
-def with_a_passphrase(home, tmp_path) -> None:
+def with_a_passphrase(home: Path, tmp_path: Path) -> None:
     """The daily key store asks for a passphrase, and has the key that profiles name."""
     config = home / "tegmen.toml"
     text = config.read_text()
@@ -147,13 +177,16 @@ def with_a_passphrase(home, tmp_path) -> None:
     config.write_text(text.replace(line, "prompt = true"))
 
 
-def test_no_input_keeps_stores_from_asking(home, terminal, tmp_path, ct):
+def test_no_input_keeps_stores_from_asking(
+    home: Path, terminal: Run, tmp_path: Path, ct: Path
+) -> None:
     with_a_passphrase(home, tmp_path)
-    ends, typed = ("stdin", "stderr"), b"correct horse battery staple\n"
-    ran = terminal("seal", ct, "-o", "a", ends=ends, typed=typed)
+    ends = ("stdin", "stderr")
+    answer = {"asked": b"Passphrase", "typed": b"correct horse battery staple\n"}
+    ran = terminal("seal", ct, "-o", "a", ends=ends, **answer)
     assert ran.code == 0
     assert "Passphrase" in ran.shown
     assert "staple" not in ran.shown
-    ran = terminal("seal", ct, "-o", "b", "--no-input", ends=ends, typed=typed)
+    ran = terminal("seal", ct, "-o", "b", "--no-input", ends=ends)
     assert ran.code == 4
     assert "Passphrase of" not in ran.shown

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import cbor2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tegmen import canonical
 from tegmen.errors import FormatError
@@ -89,7 +88,7 @@ def test_a_left_over_field_is_named() -> None:
 
 @pytest.mark.parametrize("value", [{}, {0: "1"}, {1: 1}, [], None])
 def test_a_missing_field_is_named(value: object) -> None:
-    with pytest.raises(FormatError, match="zone: (field 0 is missing or not int|a map)"):
+    with pytest.raises(FormatError, match=r"zone: (field 0 is missing or not int|a map)"):
         canonical.record(value, (int,), "zone")
 
 

@@ -6,8 +6,7 @@ import os
 
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tegmen import canonical, envelope
 from tegmen.errors import FormatError, NotSealed, TegmenError, TooLarge, UnknownVersion
@@ -43,7 +42,10 @@ def read(raw: bytes) -> envelope.Core:
 def altered(key: int, value: object) -> bytes:
     fields = canonical.decode(envelope.encode_core(CORE)[16:], "core")
     fields[key] = value
-    body = canonical.encode(dict(sorted(fields.items())))
+    return with_body(canonical.encode(dict(sorted(fields.items()))))
+
+
+def with_body(body: bytes) -> bytes:
     return envelope.PRELUDE.pack(envelope.MAGIC, 0, b"\0\0\0", len(body)) + body
 
 
@@ -94,11 +96,65 @@ def test_a_newer_version_is_named() -> None:
         pytest.param(15, envelope.MAX_MANIFEST + 1, id="a manifest of more than 64 MiB"),
         pytest.param(16, 1, id="an unknown field"),
         pytest.param(3, b"file", id="bytes where text belongs"),
+        pytest.param(5, -1, id="a negative segment size"),
+        pytest.param(5, True, id="a boolean segment size"),
+        pytest.param(6, -1, id="a negative tag placement"),
+        pytest.param(8, [[202, 5], [-1, 6]], id="a negative count"),
+        pytest.param(8, [[201, -5]], id="a negative length"),
+        pytest.param(8, [[True, 5], [200, 6]], id="a boolean count"),
+        pytest.param(15, -1, id="a negative manifest size"),
+        pytest.param(15, 1 << 64, id="a manifest size of more than eight bytes"),
+        *(pytest.param(key, "e\u0301", id=f"text in field {key} not in NFC") for key in (1, 3, 4)),
+        pytest.param(0, ["e\u0301"], id="a cipher not in NFC"),
+        pytest.param(2, "e\u0301", id="a MAC not in NFC"),
+        pytest.param(11, [["a", "e\u0301"]], id="public context not in NFC"),
+        pytest.param(12, ["e\u0301"], id="required context not in NFC"),
+        pytest.param(13, "e\u0301", id="a profile not in NFC"),
     ],
 )
 def test_a_core_that_says_something_else_is_refused(key: int, value: object) -> None:
     with pytest.raises(FormatError):
         read(altered(key, value))
+
+
+@pytest.mark.parametrize(
+    ("honest", "other"),
+    [
+        pytest.param(b"\xb0\x00\x81", b"\xb8\x10\x00\x81", id="a long form of the map's length"),
+        pytest.param(b"\xb0\x00\x81", b"\xbf\x00\x81", id="an indefinite map"),
+        pytest.param(b"\xb0\x00\x81", b"\xb0\x18\x00\x81", id="a long form of a key"),
+        pytest.param(b"\x07\x18\xc9", b"\x07\x19\x00\xc9", id="a long form of the part count"),
+        pytest.param(b"\x07\x18\xc9", b"\x07\xc2\x41\xc9", id="the part count as a bignum"),
+        pytest.param(b"\x01\x6baes", b"\xf5\x6baes", id="true where key 1 belongs"),
+        pytest.param(b"\x01\x6baes", b"\xf9\x3c\x00\x6baes", id="1.0 where key 1 belongs"),
+        pytest.param(b"\x01\x6baes", b"\x00\x6baes", id="a key twice"),
+        pytest.param(b"\x02\xf6", b"\x02\xf7", id="undefined where null belongs"),
+    ],
+)
+def test_a_core_in_another_encoding_is_refused(honest: bytes, other: bytes) -> None:
+    body = envelope.encode_core(CORE)[16:]
+    assert body.count(honest) == 1
+    with pytest.raises(FormatError, match="core"):
+        read(with_body(body.replace(honest, other)))
+
+
+def test_fields_out_of_order_are_refused() -> None:
+    fields = canonical.decode(envelope.encode_core(CORE)[16:], "core")
+    with pytest.raises(FormatError, match="order"):
+        read(with_body(canonical.encode({3: fields.pop(3), **fields})))
+
+
+@given(st.data())
+def test_what_a_core_is_read_from_is_deterministic_cbor(data: st.DataObject) -> None:
+    """The typed reader is at least as strict as the general one."""
+    body = bytearray(envelope.encode_core(CORE)[16:])
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read(with_body(bytes(body)))
+    except FormatError:
+        return
+    canonical.decode(bytes(body), "core")
 
 
 def test_too_many_parts_of_different_lengths_do_not_fit() -> None:
@@ -160,6 +216,45 @@ def test_slots_of_an_unknown_kind_are_skipped_and_named() -> None:
     assert first is not None
     assert first.slots == (SLOT,)
     assert first.skipped == ("slot kind 1",)
+
+
+def decoded(slots: object) -> envelope.Zone | None:
+    raw = envelope.encode_zone(1, canonical.encode(slots), 1024) + bytes(32)
+    return envelope.decode_zone(raw, 1024)
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        pytest.param([], id="none"),
+        pytest.param({0: 0}, id="no array"),
+        pytest.param([1], id="a slot that is no map"),
+        pytest.param([{**envelope._slot_map(SLOT), 9: 1}], id="an unknown field"),
+        pytest.param([{**envelope._slot_map(SLOT), 8: "x"}], id="text where bytes belong"),
+        pytest.param([{**envelope._slot_map(SLOT), 3: "e\u0301"}], id="a key id not in NFC"),
+        pytest.param([{**envelope._slot_map(SLOT), 0: False}], id="a boolean kind"),
+        pytest.param([{0: 1, 8: -2}], id="a negative integer in an unknown kind"),
+        pytest.param([{0: 1, "a": 2}], id="a text key in an unknown kind"),
+        pytest.param([{0: 1, 8: 1.5}], id="a float in an unknown kind"),
+        pytest.param([{0: -1}], id="a negative kind"),
+    ],
+)
+def test_slots_that_are_not_of_the_format_are_refused(slots: object) -> None:
+    with pytest.raises(FormatError, match="slot"):
+        decoded(slots)
+
+
+@given(st.data())
+def test_what_slots_are_read_from_is_deterministic_cbor(data: st.DataObject) -> None:
+    encoded = bytearray(canonical.encode([envelope._slot_map(SLOT), {0: 1, 5: [b"", None]}]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
+    raw = envelope.encode_zone(1, bytes(encoded), 1024) + bytes(32)
+    try:
+        envelope.decode_zone(raw, 1024)
+    except FormatError:
+        return
+    canonical.decode(bytes(encoded), "slots")
 
 
 @pytest.mark.parametrize("used", [0, 5, 1025, 0xFFFFFFFF])

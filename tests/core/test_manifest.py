@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tegmen import canonical, manifest
 from tegmen.errors import FormatError, TooLarge
@@ -52,6 +51,48 @@ def test_padding_and_length_are_checked() -> None:
     raw[:4] = b"\xff\xff\xff\xff"
     with pytest.raises(FormatError, match="length"):
         manifest.decode(bytes(raw), GEOMETRY)
+
+
+def padded(body: bytes) -> bytes:
+    return (len(body).to_bytes(4, "big") + body).ljust(256, b"\0")
+
+
+ITEM = {0: "ct.dcm", 1: "application/dicom", 2: "dicom", 3: b"note", 4: [[1, 0], [3, 1]]}
+FIELDS = {0: [ITEM], 1: [[1, 700], [2, 512], [1, 500]], 2: b"carrier"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({**FIELDS, 3: b""}, id="an unknown field"),
+        pytest.param({**FIELDS, 2: "carrier"}, id="text where bytes belong"),
+        pytest.param({**FIELDS, 0: [{**ITEM, 5: 0}]}, id="an unknown field of an item"),
+        pytest.param({**FIELDS, 0: [{**ITEM, 0: "e\u0301"}]}, id="a name not in NFC"),
+        pytest.param({**FIELDS, 0: [{**ITEM, 4: [[1, 0], [3, True]]}]}, id="a boolean kind"),
+        pytest.param({**FIELDS, 0: [{**ITEM, 4: [[1, 0], [3, -1]]}]}, id="a negative kind"),
+        pytest.param({**FIELDS, 1: [[1, 700], [2, 512], [1, -1]]}, id="a negative length"),
+        pytest.param({**FIELDS, 1: [[1, 700], [4, 512], [-1, 1]]}, id="a negative count"),
+        pytest.param([FIELDS], id="no map"),
+        pytest.param({1: FIELDS[1], 0: FIELDS[0], 2: b""}, id="fields out of order"),
+    ],
+)
+def test_what_is_not_of_the_format_is_refused(fields: object) -> None:
+    assert manifest.decode(padded(canonical.encode(FIELDS)), GEOMETRY) == MANIFEST
+    with pytest.raises(FormatError, match="manifest"):
+        manifest.decode(padded(canonical.encode(fields)), GEOMETRY)
+
+
+@given(st.data())
+def test_what_a_manifest_is_read_from_is_deterministic_cbor(data: st.DataObject) -> None:
+    """The typed reader is at least as strict as the general one."""
+    body = bytearray(canonical.encode(FIELDS))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        manifest.decode(padded(bytes(body)), GEOMETRY)
+    except FormatError:
+        return
+    canonical.decode(bytes(body), "manifest")
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50))

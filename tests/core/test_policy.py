@@ -6,8 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tegmen.errors import ConfigError, PluginNotFound, PolicyRefused
 from tegmen.interfaces import Attributes, CipherInfo, Tier

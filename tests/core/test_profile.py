@@ -9,8 +9,7 @@ from pathlib import Path
 
 import cbor2
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tegmen.errors import ConfigError, InsecureConfig, TegmenError
 from tegmen.profile import Config, Profile, Recipient, load, loads, policy_digest

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tegmen import MemorySink, Sealer, envelope, files
 from tegmen.errors import (
@@ -264,6 +263,16 @@ def test_slots_of_strangers_are_never_sent_to_a_store(
     assert watched.asked == 0
 
 
+def replace_cipher(sealer: Sealer, cipher: HostileCipher, patch: pytest.MonkeyPatch) -> None:
+    """Make the sealer find `cipher` under its name."""
+    honest = sealer.registry.cipher
+    patch.setattr(
+        sealer.registry,
+        "cipher",
+        lambda name, *rest: cipher if name == cipher.info.name else honest(name, *rest),
+    )
+
+
 def test_a_cipher_that_miscounts_seals_nothing(
     make_sealer: MakeSealer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -274,12 +283,7 @@ def test_a_cipher_that_miscounts_seals_nothing(
             return super().encrypt(honest, call) - 1
 
     sealer = make_sealer()
-    honest = sealer.registry.cipher
-    monkeypatch.setattr(
-        sealer.registry,
-        "cipher",
-        lambda name, *rest: Miscounting() if name == "chacha20-poly1305" else honest(name, *rest),
-    )
+    replace_cipher(sealer, Miscounting(), monkeypatch)
     with pytest.raises(PluginBroken, match="declared"):
         sealer.seal(b"image", tmp_path / "sealed", profile="bound", context=BOUND)
     assert list(tmp_path.iterdir()) == []
@@ -299,12 +303,7 @@ def test_a_cipher_that_decrypts_to_something_else_is_caught_before_it_counts(
             return count
 
     sealer = make_sealer()
-    honest = sealer.registry.cipher
-    monkeypatch.setattr(
-        sealer.registry,
-        "cipher",
-        lambda name, *rest: Forgetful() if name == "chacha20-poly1305" else honest(name, *rest),
-    )
+    replace_cipher(sealer, Forgetful(), monkeypatch)
     with pytest.raises(IntegrityError, match="does not open to the same bytes"):
         sealer.seal(b"image", tmp_path / "sealed", profile="bound", context=BOUND)
     assert list(tmp_path.iterdir()) == []

@@ -77,6 +77,12 @@ def test_what_fits_is_read(key: str, value: object, read: object) -> None:
     assert getattr(structure(Everything, {key: value}), key) == read
 
 
+def test_a_path_may_start_from_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/of/mine")
+    for path, read in (("~/a", "/of/mine/a"), ("~", "/of/mine"), ("a/~", "a/~")):
+        assert structure(Everything, {"path": path}).path == Path(read)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -90,6 +96,7 @@ def test_what_fits_is_read(key: str, value: object, read: object) -> None:
         ("flag", 1, "flag: 1 is not true or false"),
         ("path", "", "path: '' is not a path"),
         ("path", "a\0b", "is not a path"),
+        ("path", "~nobody-of-that-name/a", "a path: there is no such home"),
         ("choice", "three", "choice: 'three' is not one of 'one', 'two'"),
         ("choice", 1, "choice: 1 is not one of"),
         ("several", "12", "several: '12' is not a list"),

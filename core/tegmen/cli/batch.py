@@ -13,9 +13,10 @@ from attrs import asdict, frozen
 from rich.filesize import decimal
 
 from tegmen.cli.faults import SOME_FAILED, Fault, fault_of, show
-from tegmen.cli.jobs import STREAM, Job, Jobs
+from tegmen.cli.jobs import Job, Jobs
 from tegmen.cli.progress import Progress, watching
 from tegmen.cli.settings import Settings
+from tegmen.cli.streams import STREAM
 from tegmen.cli.work import Outcome, Outputs, Work, attempt
 from tegmen.policy import EXPLICIT
 from tegmen.profile import Config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -40,11 +39,11 @@ def command(
       tegmen explain ct.dcm
       tegmen explain ct.dcm --declare purpose=teleradiology
     """
-    from tegmen.cli.jobs import STREAM
+    from tegmen.cli.streams import STREAM, standard_input
     from tegmen.errors import PolicyRefused
 
     sealer = settings.sealer()
-    given = sys.stdin.buffer.read() if source == STREAM else source
+    given = standard_input().read() if source == STREAM else source
     found = sealer.attributes(given, name=name)
     try:
         decision = sealer.explain(declare, source=given, name=name, profile=profile)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from attrs import frozen
 from tegmen.cli.screen import document, plain_lines
 from tegmen.errors import TegmenError
 
+FILE = 3
 INTERRUPTED = 130
 SOME_FAILED = 6
 
@@ -53,6 +53,8 @@ def fault_of(error: BaseException) -> Fault:
         return Fault("Interrupted", "interrupted; no file was left half-written", "", INTERRUPTED)
     if isinstance(error, click.ClickException):
         return Fault(kind, error.format_message(), _usage(error), error.exit_code)
+    if isinstance(error, OSError):  # of a closed or full standard output, for instance
+        return Fault(kind, f"the system refused: {error.strerror}", "", FILE, trace)
     # Its own text may hold anything, also of a patient.
     hint = "run it again with --debug, and report what it prints"
     return Fault(kind, f"tegmen failed in a way nobody foresaw: {kind}", hint, 1, trace)
@@ -87,4 +89,3 @@ def show(fault: Fault, *, json: bool, **where: Any) -> None:
     click.echo(f"error: {plain_lines(str(fault))}", err=True)
     if json:
         click.echo(document({**where, "error": fault.as_json}))
-        sys.stdout.flush()

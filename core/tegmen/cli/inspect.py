@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -35,9 +34,9 @@ def command(settings: Settings, sealed: str) -> None:
     """
     from attrs import asdict
 
-    from tegmen.cli.jobs import STREAM
+    from tegmen.cli.streams import STREAM, standard_input
 
-    source = sys.stdin.buffer if sealed == STREAM else sealed
+    source = standard_input() if sealed == STREAM else sealed
     found = settings.sealer_without_keys().inspect(source)
     if settings.json:
         settings.screen.document({"verified": False, **asdict(found)})

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import click
 from attrs import field, frozen
 
+from tegmen.cli.streams import STREAM, is_terminal
 from tegmen.errors import InputError
-
-STREAM: Final = "-"
-"""Standard input or output, where a file could be named."""
 
 
 @frozen
@@ -82,7 +79,7 @@ def _single(source: str, out: str | None) -> Job:
     size = 0 if source == STREAM else _size(source)
     if out is None:
         return Job(source, size=size)
-    if out == STREAM and sys.stdout.isatty():
+    if out == STREAM and is_terminal(sys.stdout):
         raise click.UsageError(
             "the output is not text, and standard output is a terminal; "
             "name a file after -o, or pipe it into a program"

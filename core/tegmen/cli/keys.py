@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tegmen.cli.settings import Settings, common, pass_settings
+from tegmen.cli.streams import is_terminal
 from tegmen.errors import ConfigError
 from tegmen.interfaces import Archiver, Destroyer, KeyInfo, KeyStore, Lister, Rotator
 
@@ -231,7 +232,7 @@ def _asked(settings: Settings, sealer: Sealer, key: str) -> bytes:
     """The key-check value of a key, once a person has named it twice."""
     alias, key_id = _split(key)
     info = sealer.store(alias).describe(key_id)
-    if settings.no_input or not sys.stdin.isatty():
+    if settings.no_input or not is_terminal(sys.stdin):
         raise click.UsageError(
             "there is nobody to ask; give --check-value, which `tegmen keys show` prints"
         )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from tegmen.cli.jobs import STREAM, Jobs
+from tegmen.cli.jobs import Jobs
 from tegmen.cli.screen import Screen, console
+from tegmen.cli.streams import STREAM, is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar, TaskID
@@ -63,7 +64,7 @@ def watching(screen: Screen, doing: str, jobs: Jobs, passes: int) -> Iterator[Pr
     total = sum(job.size for job in jobs.jobs)
     stream = jobs.jobs[0].source == STREAM if jobs.jobs else True
     worth = (jobs.several or total >= WORTH_WATCHING) and not stream
-    if screen.quiet or not worth or not sys.stderr.isatty():
+    if screen.quiet or not worth or not is_terminal(sys.stderr):
         yield Progress()
         return
     with _bar() as bar:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
+from tegmen.cli.streams import is_terminal
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -111,5 +113,5 @@ def console(*, stderr: bool, markup: bool = False, width: int = 10_000) -> Conso
     from rich.console import Console
 
     file = sys.stderr if stderr else sys.stdout
-    columns = None if file.isatty() else width
+    columns = None if is_terminal(file) else width
     return Console(file=file, width=columns, markup=markup, highlight=False, emoji=False)

@@ -55,7 +55,8 @@ def command(
       cat scan.png | tegmen seal - --name scan.png -o - > scan.png.tgm
     """
     from tegmen.cli import batch
-    from tegmen.cli.jobs import STREAM, plan
+    from tegmen.cli.jobs import plan
+    from tegmen.cli.streams import STREAM
     from tegmen.cli.work import Seal
 
     batch.refuse_mixed(settings, output)

@@ -123,8 +123,8 @@ class _NoTerminal(io.TextIOWrapper):
     """Standard input with the same bytes, that nobody can be asked a question through."""
 
     def __init__(self) -> None:
-        self._before = sys.stdin
-        super().__init__(getattr(sys.stdin, "buffer", io.BytesIO()))
+        self._before: Any = sys.stdin
+        super().__init__(io.BytesIO() if sys.stdin is None else sys.stdin.buffer)
 
     def isatty(self) -> bool:
         return False

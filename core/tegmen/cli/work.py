@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Protocol
@@ -12,7 +11,8 @@ from typing import IO, Protocol
 from attrs import field, frozen
 
 from tegmen.cli.faults import Fault, fault_of
-from tegmen.cli.jobs import STREAM, Job, real_name
+from tegmen.cli.jobs import Job, real_name
+from tegmen.cli.streams import STREAM, flush_output, standard_input, standard_output
 from tegmen.errors import OutputError, OutputExists
 from tegmen.files import Readable, reading
 from tegmen.interfaces import Reader
@@ -65,7 +65,7 @@ def attempt(
 @contextmanager
 def _input(job: Job, watch: Callable[[int], None] | None) -> Iterator[Readable]:
     if job.source == STREAM:
-        yield sys.stdin.buffer
+        yield standard_input()
     elif watch is None:
         yield job.source
     else:
@@ -147,7 +147,7 @@ def _make_folder(folder: str) -> None:
 
 
 def _sink(path: str) -> str | IO[bytes]:
-    return sys.stdout.buffer if path == STREAM else path
+    return standard_output() if path == STREAM else path
 
 
 @frozen
@@ -182,6 +182,8 @@ class Seal:
             name=self.name or own_name,
             force=self.outputs.force,
         )
+        if placed[0] == STREAM:
+            flush_output()
         return placed[0], receipt
 
 
@@ -196,7 +198,10 @@ class Open:
         with sealer.opened(source, self.context) as opened:
             name = "" if job.target else check_name(opened.name)
             path = self.outputs.place(job, name)
-            return path, opened.restore(_sink(path), force=self.outputs.force)
+            receipt = opened.restore(_sink(path), force=self.outputs.force)
+            if path == STREAM:
+                flush_output()
+            return path, receipt
 
 
 @frozen

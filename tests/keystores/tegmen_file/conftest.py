@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from tegmen_file.document import Argon2Cost
 from tegmen_file.options import FileOptions
 from tegmen_file.store import FileStore
-
-PASSPHRASE = "correct horse battery staple"
 
 MakeStore = Callable[..., FileStore]
 
@@ -31,12 +28,12 @@ def open_store(tmp_path: Path) -> MakeStore:
         passphrase: str | None = None,
         lock_timeout: float = 10,
     ) -> FileStore:
-        options = FileOptions(path=name, key_file=f"keys/{key}")
+        options = FileOptions(path=Path(name), key_file=Path("keys") / key)
         if passphrase is not None:
             written = tmp_path / "passphrase"
             written.write_text(passphrase + "\n")
             written.chmod(0o600)
-            options = FileOptions(path=name, passphrase_file="passphrase")
+            options = FileOptions(path=Path(name), passphrase_file=Path("passphrase"))
         cost = Argon2Cost(iterations=1, lanes=1, memory_kib=128)
         return FileStore(options, tmp_path, cost=cost, lock_timeout=lock_timeout)
 
@@ -54,15 +51,3 @@ def new_store(open_store: MakeStore) -> MakeStore:
         return store
 
     return make
-
-
-@pytest.fixture
-def passphrase() -> str:
-    """A passphrase that is long enough."""
-    return PASSPHRASE
-
-
-@pytest.fixture
-def is_root() -> bool:
-    """Whether permissions do not bind this process."""
-    return os.geteuid() == 0

@@ -274,8 +274,8 @@ def test_a_stranger_and_this_release_read_the_frozen_store(kind: str, tmp_path: 
     assert hmac.digest(prf, b"purpose", hashlib.sha256).hex() == vector["prf"]
 
     options = {
-        "key-file": FileOptions(path=".", key_file="secret"),
-        "passphrase": FileOptions(path=".", passphrase_file="secret"),
+        "key-file": FileOptions(path=Path(), key_file=Path("secret")),
+        "passphrase": FileOptions(path=Path(), passphrase_file=Path("secret")),
     }
     for path, content in ((tmp_path / "secret", secret), (tmp_path / "keystore.json", data)):
         path.write_bytes(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -149,28 +149,6 @@ def test_a_missing_key_file_is_named(
         open_store().describe("ward")
 
 
-def test_a_link_to_a_key_file_is_not_followed(
-    new_store: MakeStore, open_store: MakeStore, tmp_path: Path
-) -> None:
-    new_store()
-    key = tmp_path / "keys" / "root.key"
-    key.rename(tmp_path / "elsewhere")
-    key.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InsecureConfig, match="symbolic link"):
-        open_store().describe("ward")
-
-
-@pytest.mark.parametrize("name", ["keys/root.key", "store/keystore.json"])
-def test_a_pipe_in_a_files_place_does_not_hang(
-    new_store: MakeStore, open_store: MakeStore, tmp_path: Path, name: str
-) -> None:
-    new_store()
-    (tmp_path / name).unlink()
-    os.mkfifo(tmp_path / name, 0o600)
-    with pytest.raises(InsecureConfig, match="not a regular file"):
-        open_store().describe("ward")
-
-
 # ---------------------------------------------------------------- permissions
 
 
@@ -178,12 +156,8 @@ def test_a_pipe_in_a_files_place_does_not_hang(
     ("name", "mode"),
     [
         ("keys/root.key", 0o640),
-        ("keys/root.key", 0o604),
-        ("keys/root.key", 0o620),
-        ("store/keystore.json", 0o644),
-        ("store/keystore.json", 0o602),
+        ("store/keystore.json", 0o604),
         ("keys", 0o770),
-        ("store", 0o702),
         ("store", 0o1777),
     ],
 )
@@ -195,7 +169,8 @@ def test_what_others_may_touch_is_refused_with_the_remedy(
     with pytest.raises(InsecureConfig) as caught:
         open_store().describe("ward")
     assert f"{mode:04o}" in str(caught.value)
-    subprocess.run(caught.value.hint.removeprefix("run: "), shell=True, check=True)
+    remedy = caught.value.hint.removeprefix("run: ").partition(" (")[0]
+    subprocess.run(remedy, shell=True, check=True)
     assert open_store().describe("ward")
 
 
@@ -207,49 +182,18 @@ def test_permissions_that_change_later_are_noticed(new_store: MakeStore, file: P
         store.wrap("ward", DATA_KEY, CONTEXT)
 
 
-@pytest.mark.parametrize("name", ["keys/root.key", "store/keystore.json", "store"])
-def test_another_users_file_is_refused(
-    new_store: MakeStore, open_store: MakeStore, tmp_path: Path, name: str, is_root: bool
-) -> None:
-    if not is_root:
-        pytest.skip("only root can give a file to another user")
-    new_store()
-    os.chown(tmp_path / name, 65534, 65534)
-    with pytest.raises(InsecureConfig, match="belongs to user 65534"):
-        open_store().describe("ward")
-
-
 # ---------------------------------------------------------------- disks
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, is_root: bool) -> Iterator[Path]:
+def small_disk(tmp_path: Path, mount_small_disk: Callable[[Path], Path]) -> Path:
     """A file system of 64 KiB at the place of the store."""
-    if not is_root:
-        pytest.skip("only root can mount a small file system")
-    place = tmp_path / "store"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
+    return mount_small_disk(tmp_path / "store")
 
 
-def fill(folder: Path) -> Path:
-    """Use up all space of the file system; the file that does it."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return filler
-
-
-def test_a_full_disk_leaves_the_old_store(small_disk: Path, new_store: MakeStore) -> None:
+def test_a_full_disk_leaves_the_old_store(
+    small_disk: Path, new_store: MakeStore, fill: Callable[[Path], Path]
+) -> None:
     store = new_store()
     wrapped = store.wrap("ward", DATA_KEY, CONTEXT)
     filler = fill(small_disk)
@@ -266,7 +210,9 @@ def test_a_full_disk_leaves_the_old_store(small_disk: Path, new_store: MakeStore
     ]
 
 
-def test_a_full_disk_makes_no_store(small_disk: Path, open_store: MakeStore) -> None:
+def test_a_full_disk_makes_no_store(
+    small_disk: Path, open_store: MakeStore, fill: Callable[[Path], Path]
+) -> None:
     store = open_store()
     fill(small_disk)
     with pytest.raises(StoreUnavailable):
@@ -341,7 +287,8 @@ from pathlib import Path
 from tegmen_file import FileOptions, make_store
 
 def store():
-    return make_store(FileOptions(path="store", key_file="keys/root.key"), Path(sys.argv[1]))
+    options = FileOptions(path=Path("store"), key_file=Path("keys/root.key"))
+    return make_store(options, Path(sys.argv[1]))
 """
 
 WRITE = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
 import stat
 import subprocess
@@ -81,13 +80,13 @@ def test_an_existing_key_file_is_used_as_it_is(new_store: MakeStore, tmp_path: P
     "ways",
     [
         {},
-        {"key_file": "a", "passphrase_env": "B"},
-        {"passphrase_file": "a", "prompt": True},
+        {"key_file": Path("a"), "passphrase_env": "B"},
+        {"passphrase_file": Path("a"), "prompt": True},
     ],
 )
 def test_exactly_one_way_to_the_secret(ways: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"has {len(ways)} ways"):
-        FileStore(FileOptions(path="store", **ways), tmp_path)  # type: ignore[arg-type]  # mixed
+    with pytest.raises(ConfigError, match=f"{len(ways)} ways"):
+        FileStore(FileOptions(path=Path("store"), **ways), tmp_path)  # type: ignore[arg-type]  # mixed
 
 
 @pytest.mark.parametrize("name", ["", " x", "x\n", "x\x1b[2J", "e\u0301", "x" * 129, "\ud800"])
@@ -345,7 +344,7 @@ def test_every_damage_to_a_backup_is_noticed(
 def test_the_passphrase_may_stand_in_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passphrase: str
 ) -> None:
-    options = FileOptions(path="store", passphrase_env="TEGMEN_TEST_PASSPHRASE")
+    options = FileOptions(path=Path("store"), passphrase_env="TEGMEN_TEST_PASSPHRASE")
     store = FileStore(options, tmp_path)
     with pytest.raises(StoreUnavailable, match="TEGMEN_TEST_PASSPHRASE is not set"):
         store.initialise()
@@ -358,13 +357,6 @@ def test_the_passphrase_may_stand_in_the_environment(
     assert root["argon2id"] == {"iterations": 3, "lanes": 4, "memory_kib": 65536}
 
 
-def test_one_passphrase_however_the_keyboard_spells_it(
-    new_store: MakeStore, open_store: MakeStore
-) -> None:
-    wrapped = new_store(passphrase="caf\u00e9 caf\u00e9 caf\u00e9").wrap("ward", DATA_KEY, CONTEXT)
-    assert open_store(passphrase="cafe\u0301 " * 2 + "cafe\u0301").unwrap(wrapped, CONTEXT)
-
-
 @pytest.mark.parametrize("wrong", ["Correct horse battery staple", "correct horse battery staple "])
 def test_a_wrong_passphrase_is_told_from_damage(
     new_store: MakeStore, open_store: MakeStore, passphrase: str, wrong: str
@@ -375,19 +367,11 @@ def test_a_wrong_passphrase_is_told_from_damage(
     assert wrong not in f"{caught.value} {caught.value.hint}"
 
 
-@pytest.mark.parametrize("weak", ["", "short", "x" * 5000])
-def test_a_new_store_wants_a_passphrase_worth_the_name(open_store: MakeStore, weak: str) -> None:
-    store = open_store(passphrase=weak)
-    with pytest.raises(AccessDenied, match="passphrase"):
+def test_a_new_store_wants_a_passphrase_worth_the_name(open_store: MakeStore) -> None:
+    store = open_store(passphrase="11 letters.")
+    with pytest.raises(AccessDenied, match="fewer than 12"):
         store.initialise()
     assert not store._folder.exists()
-
-
-def test_a_passphrase_that_is_not_text_is_refused(open_store: MakeStore, tmp_path: Path) -> None:
-    store = open_store(passphrase="to be replaced")
-    (tmp_path / "passphrase").write_bytes(b"\xff" * 20)
-    with pytest.raises(AccessDenied, match="UTF-8"):
-        store.initialise()
 
 
 def test_a_passphrase_store_does_not_open_with_a_key_file(
@@ -396,66 +380,6 @@ def test_a_passphrase_store_does_not_open_with_a_key_file(
     new_store(passphrase=passphrase)
     with pytest.raises(AccessDenied, match="made with a passphrase"):
         open_store().describe("ward")
-
-
-ASK = """
-import sys
-from pathlib import Path
-from tegmen_file import FileOptions, make_store
-store = make_store(FileOptions(path="store", prompt=True), Path(sys.argv[1]))
-if sys.argv[2] == "new":
-    store.initialise()
-    store.create("ward")
-print(store.describe("ward").state)
-"""
-
-
-def ask(folder: Path, what: str, *typed: bytes) -> tuple[bytes, bytes]:
-    """What ASK says on stdout and stderr, on a terminal where `typed` answers its questions."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", ASK, str(folder), what],
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    asked = b""
-    try:
-        assert process.stderr is not None
-        for line in typed:
-            while not asked.endswith(b": "):
-                asked += os.read(process.stderr.fileno(), 1) or pytest.fail(asked.decode())
-            os.write(ours, line + b"\n")
-            asked += b"<answer>"
-        output, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        os.close(ours)
-        os.close(theirs)
-    return output, asked + errors
-
-
-def test_a_person_is_asked_at_the_terminal(tmp_path: Path, passphrase: str) -> None:
-    line = passphrase.encode()
-    output, said = ask(tmp_path, "new", line, line)
-    assert output == b"enabled\n", said
-    assert said.count(b"<answer>") == 2
-    output, said = ask(tmp_path, "use", line)
-    assert output == b"enabled\n", said
-    assert line not in said
-    output, said = ask(tmp_path, "use", b"something else entirely")
-    assert output == b""
-    assert b"AccessDenied" in said
-
-
-def test_without_a_terminal_nobody_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stdin", None)
-    store = FileStore(FileOptions(path="store", prompt=True), tmp_path)
-    with pytest.raises(StoreUnavailable, match="there is no terminal"):
-        store.initialise()
 
 
 def test_the_passphrase_is_stretched_once(
@@ -479,7 +403,7 @@ def test_memory_that_is_not_there_is_told(
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from tegmen_file import FileOptions, make_store\n"
-        "options = FileOptions(path='store', passphrase_file='passphrase')\n"
+        "options = FileOptions(path=Path('store'), passphrase_file=Path('passphrase'))\n"
         "store = make_store(options, Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\n"
         "print(store.probe())\n"

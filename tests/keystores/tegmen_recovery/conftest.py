@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from attrs import evolve
 
 from tegmen_recovery import RecoveryOptions
 from tegmen_recovery.store import RecoveryStore
-
-PASSPHRASE = "correct horse battery staple"
 
 OpenStore = Callable[..., RecoveryStore]
 
@@ -43,18 +40,12 @@ def new_store(open_store: OpenStore) -> OpenStore:
 
 
 @pytest.fixture
-def passphrase_file(tmp_path: Path) -> Path:
-    """A file that holds a passphrase which is long enough."""
+def passphrase_file(tmp_path: Path, passphrase: str) -> Path:
+    """A file that holds it."""
     path = tmp_path / "passphrase"
-    path.write_text(PASSPHRASE + "\nsecond line\n")
+    path.write_text(passphrase + "\nsecond line\n")
     path.chmod(0o600)
     return path
-
-
-@pytest.fixture
-def passphrase() -> str:
-    """What stands in it."""
-    return PASSPHRASE
 
 
 @pytest.fixture
@@ -67,9 +58,3 @@ def private(tmp_path: Path) -> Path:
 def public(tmp_path: Path) -> Path:
     """Where the public key of `options` is."""
     return tmp_path / "public.pem"
-
-
-@pytest.fixture
-def is_root() -> bool:
-    """Whether permissions do not bind this process."""
-    return os.geteuid() == 0

@@ -21,7 +21,7 @@ from tegmen.interfaces import (
 )
 from tegmen.structure import structure
 from tegmen.testing.keystores import KeyStoreContract
-from tegmen_recovery import RecoveryOptions, make_store, tegmen_keystores
+from tegmen_recovery import RecoveryOptions, tegmen_keystores
 from tegmen_recovery.store import RecoveryStore
 
 OpenStore = Callable[..., RecoveryStore]
@@ -72,11 +72,13 @@ def test_all_options_are_read_from_a_table() -> None:
     table = {
         "public-key": "a.pem",
         "check-value": "0f" * 32,
-        "private-key": "~/b.pem",
+        "private-key": "b.pem",
         "key-id": "archive",
         "passphrase-env": "WORDS",
     }
-    options = RecoveryOptions(Path("a.pem"), "0f" * 32, Path("~/b.pem"), "archive", None, "WORDS")
+    options = RecoveryOptions(
+        Path("a.pem"), "0f" * 32, Path("b.pem"), "archive", passphrase_env="WORDS"
+    )
     assert structure(RecoveryOptions, table) == options
 
 
@@ -101,19 +103,6 @@ def test_a_wrong_table_is_refused(changes: dict[str, object], said: str) -> None
     with pytest.raises(ConfigError) as caught:
         structure(RecoveryOptions, table, "stores.recovery")
     assert said in f"{caught.value} {caught.value.hint}"
-
-
-def test_an_unknown_home_is_a_typed_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="home"):
-        make_store(RecoveryOptions(public_key=Path("~nobody-of-that-name/x.pem")), tmp_path)
-
-
-def test_a_path_may_start_from_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_store: OpenStore
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    new_store(private_key=Path("~/safe/private.pem"))
-    assert (tmp_path / "home" / "safe" / "private.pem").exists()
 
 
 def test_the_key_id_is_bound(open_store: OpenStore, new_store: OpenStore) -> None:

@@ -175,11 +175,8 @@ def test_a_missing_public_key_is_named(
     ("name", "mode"),
     [
         ("safe/private.pem", 0o640),
-        ("safe/private.pem", 0o604),
-        ("safe/private.pem", 0o620),
         ("passphrase", 0o644),
         ("safe", 0o770),
-        ("safe", 0o703),
         ("public.pem", 0o664),
         ("public.pem", 0o646),
         (".", 0o775),
@@ -202,46 +199,6 @@ def test_what_others_may_touch_is_refused_with_the_remedy(
     subprocess.run(remedy, shell=True, check=True)
     store = open_store(passphrase_file=passphrase_file)
     assert store.unwrap(wrapped, CONTEXT) == DATA_KEY
-
-
-@pytest.mark.parametrize("name", ["safe/private.pem", "passphrase"])
-def test_another_users_secret_is_refused(
-    new_store: OpenStore,
-    open_store: OpenStore,
-    tmp_path: Path,
-    passphrase_file: Path,
-    name: str,
-    is_root: bool,
-) -> None:
-    if not is_root:
-        pytest.skip("only root can give a file to another user")
-    wrapped = new_store(passphrase_file=passphrase_file).wrap("recovery", DATA_KEY, CONTEXT)
-    os.chown(tmp_path / name, 65534, 65534)
-    with pytest.raises(InsecureConfig, match="belongs to user 65534"):
-        open_store(passphrase_file=passphrase_file).unwrap(wrapped, CONTEXT)
-
-
-@pytest.mark.parametrize("name", ["safe/private.pem", "passphrase"])
-@pytest.mark.parametrize("what", ["link", "pipe", "folder"])
-def test_a_secret_is_a_regular_file(
-    new_store: OpenStore,
-    open_store: OpenStore,
-    tmp_path: Path,
-    passphrase_file: Path,
-    name: str,
-    what: str,
-) -> None:
-    wrapped = new_store(passphrase_file=passphrase_file).wrap("recovery", DATA_KEY, CONTEXT)
-    path = tmp_path / name
-    elsewhere = path.rename(tmp_path / "elsewhere")
-    if what == "link":
-        path.symlink_to(elsewhere)
-    elif what == "pipe":
-        os.mkfifo(path, 0o600)
-    else:
-        path.mkdir(mode=0o600)
-    with pytest.raises(InsecureConfig, match="is a link, or no regular file"):
-        open_store(passphrase_file=passphrase_file).unwrap(wrapped, CONTEXT)
 
 
 @pytest.mark.parametrize("what", ["pipe", "folder", "dangling link", "loop"])
@@ -306,34 +263,18 @@ def test_no_key_is_made_on_a_medium_that_keeps_no_modes(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, is_root: bool) -> Iterator[Path]:
+def small_disk(tmp_path: Path, mount_small_disk: Callable[[Path], Path]) -> Path:
     """A file system of 64 KiB at the place of the safe."""
-    if not is_root:
-        pytest.skip("only root can mount a small file system")
-    place = tmp_path / "safe"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(folder: Path) -> None:
-    """Use up all space of the file system."""
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return
+    return mount_small_disk(tmp_path / "safe")
 
 
 @pytest.mark.parametrize("full", ["private_key", "public_key"])
 def test_a_full_disk_makes_neither_half(
-    small_disk: Path, open_store: OpenStore, tmp_path: Path, full: str
+    small_disk: Path,
+    open_store: OpenStore,
+    tmp_path: Path,
+    full: str,
+    fill: Callable[[Path], Path],
 ) -> None:
     fill(small_disk)
     places = {"private_key": Path("elsewhere/private.pem"), "public_key": Path("public.pem")}

@@ -82,22 +82,24 @@ def test_some_truncations_can_be_carried(find: Callable[[str], Path]) -> None:
         assert survives(data[:length])
 
 
+def flipped(data: bytes, flips: list[tuple[int, int]]) -> bytes:
+    """`data` with these bits changed: the byte's position, the bit's number."""
+    changed = bytearray(data)
+    for position, bit in flips:
+        changed[position] ^= 1 << bit
+    return bytes(changed)
+
+
 @SHARED
 @given(flips=st.lists(st.tuples(st.integers(132, 1400), st.integers(0, 7)), max_size=4))
 def test_flipped_bits_in_a_small_file(small: bytes, flips: list[tuple[int, int]]) -> None:
-    data = bytearray(small)
-    for position, bit in flips:
-        data[position] ^= 1 << bit
-    survives(bytes(data))
+    survives(flipped(small, flips))
 
 
 @SHARED
 @given(flips=st.lists(st.tuples(st.integers(132, 6000), st.integers(0, 7)), max_size=3))
 def test_flipped_bits_in_nested_sequences(nested: bytes, flips: list[tuple[int, int]]) -> None:
-    data = bytearray(nested)
-    for position, bit in flips:
-        data[position] ^= 1 << bit
-    survives(bytes(data))
+    survives(flipped(nested, flips))
 
 
 @SHARED
