@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 
+from tegmen.buffers import Larger, fresh
 from tegmen.errors import FormatError, InputError, PluginBroken, SegmentAltered, TooLarge
 from tegmen.files import GrowingSink
 from tegmen.interfaces import Cipher, Part, Reader, Sink, TagPlacement
@@ -282,13 +283,20 @@ class BodyReader:
     """Decrypts the parts of one item; nothing leaves it before its tag was verified."""
 
     def __init__(
-        self, stream: Reader, table: int, layout: Layout, binder: Binder, lengths: Sequence[int]
+        self,
+        stream: Reader,
+        table: int,
+        layout: Layout,
+        binder: Binder,
+        lengths: Sequence[int],
+        larger: Larger = fresh,
     ) -> None:
         """
         Args:
             stream: the sealed stream.
             table: where its tag table begins; the body follows.
             lengths: true lengths of the item's parts.
+            larger: where it gets its buffer.
         """
         self._stream = stream
         self._table = table
@@ -296,19 +304,24 @@ class BodyReader:
         self._layout = layout
         self._binder = binder
         self.lengths = lengths
+        self._larger = larger
         self._scratch = bytearray()
-        self._opened: set[int] = set()
+        self._next = 0
+        self._ahead: set[int] = set()
 
     def read(self, index: int) -> bytes:
-        sink = GrowingSink()
-        self.copy(index, sink)
-        return bytes(sink.data)
+        with GrowingSink() as sink:
+            self.copy(index, sink)
+            return bytes(sink.data)
 
     def copy(self, index: int, sink: Sink) -> None:
         part, inline = index + 1, self._layout.inline
         run = self._layout.run(part)
         closer = self._binder.closer(part)
-        self._opened.add(index)
+        if index == self._next:
+            self._next += 1
+        else:
+            self._ahead.add(index)
         body = self._body + run.body + (part - run.first) * run.body_each
         table = self._table + run.table + (part - run.first) * run.table_each
         size, overhead = run.size, run.overhead
@@ -333,12 +346,13 @@ class BodyReader:
 
     def all_opened(self) -> bool:
         """Whether every part was read, and so verified, at least once."""
-        return len(self._opened) == len(self.lengths)
+        ahead = sum([index >= self._next for index in self._ahead])
+        return self._next + ahead == len(self.lengths)
 
     def _gathered(self, body: int, size: int, table: int, overhead: int) -> memoryview:
         """A segment of the body and its entry of the table, side by side."""
         if len(self._scratch) < size + overhead:
-            self._scratch = bytearray(size + overhead)
+            self._scratch = self._larger(self._scratch, size + overhead)
         scratch = memoryview(self._scratch)[: size + overhead]
         scratch[:size] = self._stream.view(body, size)
         scratch[size:] = self._stream.view(table, overhead)

@@ -27,6 +27,11 @@ def problems(config: Config) -> Iterator[Problem]:
         yield Problem(("sources",), "is empty", 'the last one takes anything: ["file"]')
     for alias in config.stores:
         yield from _named(alias, ("stores", alias))
+    for name in config.audit:
+        yield from _named(name, ("audit", name))
+    yield from _duplicates(config.open_with, ("open-with",))
+    for index, opener in enumerate(config.open_with):
+        yield from _known(opener.store, config.stores, ("open-with", index), "store")
     yield from _policy(config)
     for profile in config.profiles.values():
         yield from _profile(config, profile)

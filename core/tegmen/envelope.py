@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from tegmen import canonical
-from tegmen.errors import FormatError, NotSealed, TooLarge, UnknownVersion
+from tegmen.errors import ConfigError, FormatError, NotSealed, TooLarge, UnknownVersion
 from tegmen.interfaces import Reader, TagPlacement, Wrapped
 
 MAGIC = b"\x89TGM\r\n\x1a\n"
@@ -20,7 +20,7 @@ VERSION = 0
 PRELUDE = struct.Struct(">8sB3sI")
 MAX_CORE = 1 << 16
 MAX_SEGMENT = 1 << 26
-MAX_MANIFEST = 1 << 26
+MAX_MANIFEST = 1 << 22
 MAX_PARTS = (1 << 32) - 1
 CHECK = struct.Struct(">32s32s32sI")
 CHECK_SIZE = CHECK.size
@@ -81,8 +81,15 @@ def encode_core(core: Core) -> bytes:
 
     Raises:
         TooLarge: over 64 KiB, for instance too many parts of different lengths.
+        ConfigError: a name in it could not be read back.
     """
-    body = canonical.encode(_core_map(core))
+    if not canonical.is_name(*_names(core)):
+        raise ConfigError(
+            "a name or public context value of the profile is not printable text in normal form "
+            f"C, or is longer than {canonical.MAX_NAME} characters",
+            hint="change it in the configuration",
+        )
+    body = canonical.encode(_core_fields(core))
     if len(body) > MAX_CORE:
         raise TooLarge(
             f"the header would need {len(body)} bytes, {MAX_CORE} is the most",
@@ -91,10 +98,29 @@ def encode_core(core: Core) -> bytes:
     return PRELUDE.pack(MAGIC, VERSION, b"\0\0\0", len(body)) + body
 
 
-def _core_map(core: Core) -> dict[int, Any]:
+def _core_fields(core: Core) -> tuple[Any, ...]:
     """The fields of Core in their order; 7, the part count, follows from the geometry."""
-    placement = _TAG_PLACEMENTS.index(core.tag_placement)
-    return dict(enumerate((*core[:6], placement, core.part_count, *core[7:])))
+    return (
+        *core[:6],
+        _TAG_PLACEMENTS.index(core.tag_placement),
+        core.part_count,
+        canonical.flat(core.geometry),
+        core.salt,
+        core.object_key_id,
+        canonical.flat(core.public) or None,
+        core.required or None,
+        *core[12:],
+    )
+
+
+def _names(core: Core) -> list[str]:
+    """All text in the core."""
+    names = [core.manifest_cipher, core.source, core.carrier, core.profile, *core.suite]
+    if core.mac is not None:
+        names.append(core.mac)
+    if core.required or core.public:
+        names += [*core.required, *canonical.flat(core.public)]
+    return names
 
 
 def read_core(stream: Reader) -> tuple[Core, bytes]:
@@ -129,8 +155,8 @@ def _truncated(zone: str) -> FormatError:
 
 
 _CORE_KINDS = (
-    *(list, str, NoneType, str, str, int, int, int),
-    *(list, bytes, bytes, list, list, str, bytes, int),
+    *(tuple, str, NoneType, str, str, int, int, int),
+    *(tuple, bytes, bytes, NoneType, NoneType, str, bytes, int),
 )
 
 
@@ -152,13 +178,13 @@ def _decode_core(body: bytes) -> Core:
         profile,
         digest,
         manifest_size,
-    ) = canonical.record(canonical.parse(body, "core"), _CORE_KINDS, "core")
-    if placement not in (0, 1) or not (mac is None or type(mac) is str):
-        raise FormatError("core: tag placement or MAC out of range")
+    ) = canonical.fields(canonical.parse(body, "core"), _CORE_KINDS, "core")
+    if placement not in (0, 1) or not (required is None or type(required) is tuple):
+        raise FormatError("core: tag placement or required context out of range")
     if len(salt) != 32 or len(object_key_id) != 16 or len(digest) != 32:
         raise FormatError("core: salt, object key id or policy digest has the wrong length")
     core = Core(
-        canonical.texts(suite, "core"),
+        suite,
         manifest_cipher,
         mac,
         source,
@@ -168,24 +194,15 @@ def _decode_core(body: bytes) -> Core:
         canonical.runs(geometry, "core"),
         salt,
         object_key_id,
-        _pairs(public) if public else (),
-        canonical.texts(required, "core") if required else (),
+        () if public is None else canonical.pairs(public, "core"),
+        () if required is None else required,
         profile,
         digest,
         manifest_size,
     )
     _check_core(core, count)
-    canonical.prove(_core_map(core), body, "core")
+    canonical.prove(_core_fields(core), body, "core")
     return core
-
-
-def _pairs(values: list[Any]) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for pair in values:
-        if type(pair) is not list or [type(entry) for entry in pair] != [str, str]:
-            raise FormatError("core: public context must be pairs of text")
-        pairs.append((pair[0], pair[1]))
-    return tuple(pairs)
 
 
 def _check_core(core: Core, count: int) -> None:
@@ -201,12 +218,10 @@ def _check_core(core: Core, count: int) -> None:
         raise FormatError("core: the geometry overflows")
     if not 0 <= core.manifest_size <= MAX_MANIFEST:
         raise FormatError(f"core: a manifest of more than {MAX_MANIFEST} bytes")
-    texts = (core.manifest_cipher, core.mac or "", core.source, core.carrier, core.profile)
-    canonical.check_texts((*texts, *core.suite, *core.required), "core")
+    canonical.check_names(_names(core), "core")
     if core.required:
         _check_sorted(core.required)
     if core.public:
-        canonical.check_texts([text for pair in core.public for text in pair], "core")
         _check_sorted([name for name, _ in core.public])
 
 
@@ -265,30 +280,42 @@ class Zone(NamedTuple):
 
 
 def encode_slots(slots: Sequence[Slot]) -> bytes:
-    """The slots as they stand in a zone. Raises TooLarge."""
+    """The slots as they stand in a zone.
+
+    Raises:
+        TooLarge: too many, or one is too long.
+        ConfigError: a name in one could not be read back.
+    """
     if not 0 < len(slots) <= MAX_SLOTS:
         raise TooLarge(f"{len(slots)} slots; an object has 1 to {MAX_SLOTS}")
-    encoded = canonical.encode([_slot_map(slot) for slot in slots])
-    if len(encoded) > MAX_SLOT:  # only then can a single one be too long
-        for slot in slots:
-            if len(canonical.encode(_slot_map(slot))) > MAX_SLOT:
-                raise TooLarge(f"the slot for {slot.store} is longer than {MAX_SLOT} bytes")
+    leaves = [_leaf(slot) for slot in slots]
+    encoded = canonical.encode(leaves)
+    for slot, leaf in zip(slots, leaves, strict=True):
+        if len(encoded) > MAX_SLOT and len(canonical.encode(leaf)) > MAX_SLOT:
+            raise TooLarge(f"the slot for {slot.store} is longer than {MAX_SLOT} bytes")
+        if not canonical.is_name(*leaf[1:6], leaf[7]):
+            raise ConfigError(
+                f"the slot for {slot.store!r} has a name that is not printable text in normal "
+                f"form C, or is longer than {canonical.MAX_NAME} characters",
+                hint="give the store and its key another name",
+            )
     return encoded
 
 
-def _slot_map(slot: Slot) -> dict[int, Any]:
+def _leaf(slot: Slot) -> tuple[Any, ...]:
+    """The elements of a slot of kind 0 in their order."""
     wrapped = slot.wrapped
-    return {
-        0: _LEAF,
-        1: slot.kind,
-        2: slot.store,
-        3: wrapped.key_id,
-        4: wrapped.version,
-        5: wrapped.check_kind,
-        6: wrapped.check_value,
-        7: wrapped.algorithm,
-        8: wrapped.blob,
-    }
+    return (
+        _LEAF,
+        slot.kind,
+        slot.store,
+        wrapped.key_id,
+        wrapped.version,
+        wrapped.check_kind,
+        wrapped.check_value,
+        wrapped.algorithm,
+        wrapped.blob,
+    )
 
 
 def default_capacity(used: int) -> int:
@@ -331,19 +358,18 @@ def decode_zone(raw: bytes, capacity: int) -> Zone | None:
 
 def _decode_slots(raw: bytes) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
     entries = canonical.parse(raw, "slots")
-    if type(entries) is not list or not 0 < len(entries) <= MAX_SLOTS:
+    if type(entries) is not tuple or not 0 < len(entries) <= MAX_SLOTS:
         raise FormatError(f"slots: 1 to {MAX_SLOTS} of them expected")
-    leaves, skipped, again = [], [], []
+    leaves, skipped = [], []
     for entry in entries:
-        if type(entry) is dict and type(entry.get(0)) is int and entry[0] != _LEAF:
-            canonical.check(entry, "slots", canonical.MAX_DEPTH - 1)
+        if type(entry) is tuple and entry and type(entry[0]) is int and entry[0] != _LEAF:
+            canonical.check(entry, "slots")
             skipped.append(f"slot kind {entry[0]}")
-            again.append(entry)
         else:
-            leaf = _decode_leaf(entry)
-            leaves.append(leaf)
-            again.append(_slot_map(leaf))
-    canonical.prove(again, raw, "slots")
+            leaves.append(_decode_leaf(entry))
+        if len(raw) > MAX_SLOT and len(canonical.encode(entry)) > MAX_SLOT:
+            raise FormatError(f"slots: one is longer than {MAX_SLOT} bytes")
+    canonical.prove(entries, raw, "slots")  # all kinds are exact, so it is what the slots say
     return tuple(leaves), tuple(skipped)
 
 
@@ -351,9 +377,9 @@ _LEAF_KINDS = (int, str, str, str, str, str, bytes, str, bytes)
 
 
 def _decode_leaf(entry: Any) -> Slot:
-    fields = canonical.record(entry, _LEAF_KINDS, "slot")
+    fields = canonical.fields(entry, _LEAF_KINDS, "slot")
     _, kind, store, key_id, version, check_kind, check_value, algorithm, blob = fields
-    canonical.check_texts((kind, store, key_id, version, check_kind, algorithm), "slot")
+    canonical.check_names((kind, store, key_id, version, check_kind, algorithm), "slot")
     return Slot(kind, store, Wrapped(key_id, version, check_kind, check_value, algorithm, blob))
 
 

@@ -5,6 +5,7 @@ TegmenError                     exit code 1
 │   └── InsecureConfig          2  others may write it
 ├── PolicyRefused               2  a rule, the policy or its floor says no
 ├── ContextMissing              2  the object needs context that was not given
+├── ContextInvalid              2  context of a kind that nothing can be bound to
 ├── PluginError                 2  a named plugin cannot be used
 │   ├── PluginNotFound          2
 │   ├── PluginConflict          2  two distributions supply one name
@@ -81,6 +82,12 @@ class PolicyRefused(TegmenError):
 
 class ContextMissing(TegmenError):
     """The object was sealed under context that the caller did not give."""
+
+    exit_code = 2
+
+
+class ContextInvalid(TegmenError):
+    """A context name or value is of a kind that no object can be bound to."""
 
     exit_code = 2
 

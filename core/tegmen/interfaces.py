@@ -495,6 +495,21 @@ class Carrier(Protocol):
         """
 
 
+@runtime_checkable
+class Witness(Protocol):
+    """A carrier that shows part of the object in clear, and can tell if it was changed."""
+
+    def changed(self, reader: Reader, note: bytes, /) -> Sequence[str]:
+        """Names, never values, of what is in clear in `reader` and is not as it was sealed.
+
+        Args:
+            note: the plan's, verified; not empty.
+
+        Raises:
+            FormatError: `note` is not one that this carrier writes.
+        """
+
+
 # --------------------------------------------------------------------------- audit
 
 

@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from tegmen import canonical
 from tegmen.envelope import VERSION
-from tegmen.errors import ContextMismatch, ContextMissing
+from tegmen.errors import ContextInvalid, ContextMismatch, ContextMissing
 
 Context = Mapping[str, str | int | bytes]
 """What an object is bound to without storing it: names, and values the reader must know."""
@@ -42,16 +43,18 @@ def context_hash(required: Sequence[str], context: Context) -> bytes:
     Raises:
         ContextMissing: a required name is not given.
         ContextMismatch: a name is given that the object does not require.
+        ContextInvalid: a name or value is of a kind that the format does not have.
     """
     if not required and not context:
         return NO_CONTEXT
-    missing = [name for name in required if name not in context]
+    given = _checked(context)
+    missing = [name for name in required if name not in given]
     if missing:
         raise ContextMissing(
             f"the object is bound to context that was not given: {', '.join(missing)}",
             hint=" ".join(f"--context {name}=VALUE" for name in missing),
         )
-    surplus = sorted(set(context) - set(required))
+    surplus = sorted(set(given) - set(required))
     if surplus:
         raise ContextMismatch(
             f"the object is not bound to {', '.join(surplus)}",
@@ -59,16 +62,43 @@ def context_hash(required: Sequence[str], context: Context) -> bytes:
         )
     import cbor2
 
-    values = {_nfc(name): _nfc(context[name]) for name in required}
-    return hashlib.sha256(cbor2.dumps(values, canonical=True)).digest()
+    return hashlib.sha256(cbor2.dumps(given, canonical=True)).digest()
 
 
-def _nfc(value: str | int | bytes) -> str | int | bytes:
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
-    if isinstance(value, int) and not 0 <= value < canonical.MAX_INTEGER:
-        raise ContextMismatch("a context value must be text, bytes or an integer below 2^53")
-    return value
+def _checked(context: Mapping[Any, Any]) -> Context:
+    """`context` with all text in Unicode normal form C. Raises ContextInvalid."""
+    checked: dict[str, str | int | bytes] = {}
+    for name, value in context.items():
+        known = _text(name)
+        if not known or not canonical.is_name(known) or known in checked:
+            raise ContextInvalid(
+                "a context name is not printable text, empty, longer than "
+                f"{canonical.MAX_NAME} characters, or given twice",
+                hint="give each name once, as the profile spells it",
+            )
+        known_value = _text(value)
+        if known_value is None and not _is_storable(value):
+            raise ContextInvalid(
+                f"the value of context {known} is not text, bytes or an integer from 0 to 2^53 - 1",
+                hint="write it as text",
+            )
+        checked[known] = value if known_value is None else known_value
+    return checked
+
+
+def _text(value: Any) -> str | None:
+    """`value` in normal form C, or None if it is not text that UTF-8 can hold."""
+    if type(value) is not str:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return unicodedata.normalize("NFC", value)
+
+
+def _is_storable(value: Any) -> bool:
+    return type(value) is bytes or (type(value) is int and 0 <= value < canonical.MAX_INTEGER)
 
 
 class KeySchedule:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, groupby, repeat
+from typing import Any, NamedTuple, overload
 
 from tegmen import canonical
+from tegmen.envelope import MAX_MANIFEST
 from tegmen.errors import FormatError, TooLarge
 from tegmen.interfaces import Part
 
 BLOCK = 256
 _PART_KINDS = ("header", "frame", "data")
+_DEVICES = {
+    *("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"),
+    *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"),
+}
 
 
 def runs(values: Sequence[int | str]) -> list[list[int | str]]:
@@ -21,11 +27,30 @@ def runs(values: Sequence[int | str]) -> list[list[int | str]]:
     return [[sum(1 for _ in group), value] for value, group in groupby(values)]
 
 
-def expand(pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """The values that `runs` was made of."""
-    if len(pairs) == 1:
-        return [pairs[0][1]] * pairs[0][0]
-    return [value for count, value in pairs for _ in range(count)]
+class Expanded(Sequence[int]):
+    """The values that `runs` was made of, in no more memory than the runs take."""
+
+    __slots__ = ("_ends", "_pairs")
+
+    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
+        self._pairs = pairs
+        self._ends = [*accumulate([count for count, _ in pairs])]
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable([repeat(value, count) for count, value in self._pairs])
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        return self._pairs[bisect_right(self._ends, number)][1]
 
 
 class Entry(NamedTuple):
@@ -68,16 +93,25 @@ def kinds_of(parts: Sequence[Part]) -> tuple[tuple[int, int], ...]:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The bytes of part 0: u32 length, CBOR, zeros up to a multiple of 256."""
-    body = canonical.encode(_map(manifest))
+    """The bytes of part 0: u32 length, CBOR, zeros up to a multiple of 256.
+
+    Raises:
+        TooLarge: over 4 MiB, for instance 700,000 parts of different lengths.
+    """
+    body = canonical.encode(_fields(manifest))
     size = -(-(4 + len(body)) // BLOCK) * BLOCK
+    if size + BLOCK > MAX_MANIFEST:  # room for any tag
+        raise TooLarge(
+            f"the manifest would need {size} bytes, {MAX_MANIFEST - BLOCK} is the most",
+            hint="split the object into files with fewer frames",
+        )
     return (len(body).to_bytes(4, "big") + body).ljust(size, b"\0")
 
 
-def _map(manifest: Manifest) -> dict[int, Any]:
+def _fields(manifest: Manifest) -> tuple[Any, ...]:
     """The fields of Manifest and of Entry in their order."""
-    items = [dict(enumerate(item)) for item in manifest.items]
-    return {0: items, 1: manifest.lengths, 2: manifest.carrier_note}
+    items = [(*item[:4], canonical.flat(item.kinds)) for item in manifest.items]
+    return (items, canonical.flat(manifest.lengths), manifest.carrier_note)
 
 
 def decode(raw: bytes, geometry: Sequence[tuple[int, int]]) -> Manifest:
@@ -91,18 +125,21 @@ def decode(raw: bytes, geometry: Sequence[tuple[int, int]]) -> Manifest:
         raise FormatError("manifest: its length or padding is wrong")
     body = raw[4:end]
     value = canonical.parse(body, "manifest")
-    items, lengths, note = canonical.record(value, (list, list, bytes), "manifest")
+    items, lengths, note = canonical.fields(value, (tuple, tuple, bytes), "manifest")
+    if len(items) != 1:
+        raise FormatError(f"manifest: {len(items)} items, 1 expected")
     manifest = Manifest((*map(_entry, items),), canonical.runs(lengths, "manifest"), note)
     _check(manifest, geometry)
-    canonical.prove(_map(manifest), body, "manifest")
+    canonical.prove(value, body, "manifest")  # all kinds are exact: it is what the manifest says
     return manifest
 
 
 def _entry(value: object) -> Entry:
-    name, media_type, source, note, kinds = canonical.record(
-        value, (str, str, str, bytes, list), "manifest item"
+    name, media_type, source, note, kinds = canonical.fields(
+        value, (str, str, str, bytes, tuple), "manifest item"
     )
-    canonical.check_texts((name, media_type, source), "manifest item")
+    for text in (name, media_type, source):
+        canonical.check_text(text, "manifest item")
     entry = Entry(name, media_type, source, note, canonical.runs(kinds, "manifest item"))
     for _, kind in entry.kinds:
         if kind >= len(_PART_KINDS):
@@ -112,7 +149,7 @@ def _entry(value: object) -> Entry:
 
 def _check(manifest: Manifest, geometry: Sequence[tuple[int, int]]) -> None:
     parts = _count(geometry)
-    if not manifest.items or sum([_count(item.kinds) for item in manifest.items]) != parts:
+    if sum([_count(item.kinds) for item in manifest.items]) != parts:
         raise FormatError("manifest: its items do not fit the header's part count")
     if manifest.lengths == geometry:
         return
@@ -145,18 +182,33 @@ def _within(lengths: Sequence[tuple[int, int]], geometry: Sequence[tuple[int, in
 
 
 def check_name(name: str) -> str:
-    """`name`, if a file in the output folder may have it.
+    """`name`, if a file of that name would lie in the output folder, in sight, on any system.
 
     Raises:
-        FormatError: it would leave the folder, or hide in it.
+        FormatError: it could leave the folder, hide in it, be taken for an option or a device,
+            or look like another name. The message leaves it out: it may tell who the patient is.
     """
-    if name in {"", ".", ".."} or len(name.encode()) > 255 or not name.isprintable():
-        raise FormatError(f"the sealed name {name!r} cannot name a file", hint="give -o FILE")
-    if "/" in name or "\\" in name or name.endswith((".", " ")) or ":" in name:
-        raise FormatError(
-            f"the sealed name {name!r} would leave the output folder", hint="give -o FILE"
-        )
+    problem = _problem(name)
+    if problem:
+        raise FormatError(f"the sealed name {problem}", hint="give -o FILE")
     return name
+
+
+def _problem(name: str) -> str:
+    """Why `name` is no safe name of a file, or nothing."""
+    if name in {"", ".", ".."} or not _is_shown(name):
+        return "is empty, too long or not printable"
+    if "/" in name or "\\" in name or ":" in name:
+        return "would leave the output folder"
+    if name.startswith((".", "-")):
+        return "begins with a dot, which hides it, or like an option"
+    if name.endswith((".", " ")) or name.split(".", maxsplit=1)[0].rstrip().upper() in _DEVICES:
+        return "stands for a device, or for another name, on some systems"
+    return ""
+
+
+def _is_shown(name: str) -> bool:
+    return name.isprintable() and len(name.encode()) <= 255  # printable: it can be encoded
 
 
 def stored_lengths(parts: Sequence[Part], padded: Sequence[int] | None) -> Sequence[int]:

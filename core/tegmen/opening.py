@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tegmen import envelope, keys, manifest
 from tegmen.body import BodyReader, Layout, Suite
+from tegmen.buffers import Larger, fresh
 from tegmen.errors import (
     CannotUnwrap,
     ContextMismatch,
@@ -114,7 +115,7 @@ def _refusal(
     names += sorted({kind for zone in header.zones for kind in zone.skipped})
     return CannotUnwrap(
         f"sealed for {', '.join(names) or 'nobody'}, and none of these is a recipient here",
-        hint="use a configuration that has one of these stores and names the key in a profile",
+        hint="have one of these stores configured, and its key in a profile or in `open-with`",
     )
 
 
@@ -124,7 +125,7 @@ class Opened:
     Attributes:
         header: as read, now verified.
         manifest: names, types and lengths.
-        warnings: what was damaged but did not matter.
+        warnings: what was damaged or changed but did not matter.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Opened:
         bound: bytes,
         carrier: str,
         suites: Mapping[str, Suite],
+        larger: Larger = fresh,
     ) -> None:
         """
         Args:
@@ -142,6 +144,7 @@ class Opened:
             bound: X, of the context that was given.
             carrier: kind of the carrier that the stream was found in.
             suites: ciphers by name.
+            larger: where the reader of the parts gets its buffer.
 
         Raises:
             HeaderAltered, ContextMismatch, SegmentAltered, FormatError.
@@ -160,11 +163,12 @@ class Opened:
         if len(core.suite) != 1 or core.mac != suite.mac:
             raise FormatError("the header's suite and MAC do not belong together")
         self.manifest = _read_manifest(stream, header, schedule, suites[core.manifest_cipher])
+        _check_segmenting(core, suite)
         layout = Layout(suite, core.geometry, core.segment_size, core.tag_placement)
         _check_extent(stream, header, layout)
         binder = suite.binder(schedule, header.hash, bound)
-        lengths = manifest.expand(self.manifest.lengths)
-        self.parts = BodyReader(stream, header.table_at, layout, binder, lengths)
+        lengths = manifest.Expanded(self.manifest.lengths)
+        self.parts = BodyReader(stream, header.table_at, layout, binder, lengths, larger)
 
     @property
     def name(self) -> str:
@@ -216,6 +220,20 @@ def _read_manifest(
     stored = stream.view(header.manifest_at, core.manifest_size)
     suite.manifest_closer(schedule).decrypt(0, True, stored, memoryview(plain))
     return manifest.decode(bytes(plain), core.geometry)
+
+
+def _check_segmenting(core: envelope.Core, suite: Suite) -> None:
+    """What is decrypted at once must be what the cipher asks for, so that memory is bounded."""
+    whole = suite.info.segmenting == "whole-part"
+    if whole != (core.segment_size == 0):
+        raise FormatError(
+            f"core: a segment size of {core.segment_size} with cipher {suite.name}, which takes "
+            + ("whole parts" if whole else "segments")
+        )
+    most = suite.info.max_part
+    longest = max([length for _, length in core.geometry])
+    if most is not None and longest > most:
+        raise FormatError(f"core: a part of {longest} bytes, cipher {suite.name} takes {most}")
 
 
 def _check_extent(stream: Reader, header: Header, layout: Layout) -> None:

@@ -36,7 +36,7 @@ class Decision:
     Attributes:
         profile: the profile to use.
         rule: name of the rule that chose it, or `EXPLICIT`.
-        steps: every rule that was tried, in order.
+        steps: every rule that was tried, in order; with `EXPLICIT`, to see whether one denies.
         floor: what policy and floor asked for and got, a sentence each.
     """
 
@@ -70,14 +70,13 @@ class Rules:
         Args:
             declared: what the caller says about it.
             found: what its source read from it; `\\` separates several values.
-            profile: named by the caller: no rule is asked, policy and floor still hold.
+            profile: named by the caller. It replaces what a rule would choose, and no more:
+                a rule that denies, policy and floor still hold.
 
         Raises:
             PolicyRefused: a rule denies it, or policy or floor do not allow the profile.
             ConfigError: no profile has that name.
         """
-        if profile is not None:
-            return self._explicit(profile)
         steps = []
         for rule, conditions, matched in self._compiled:
             for condition in conditions:
@@ -86,31 +85,35 @@ class Rules:
                     steps.append(Step(rule.name, False, why))
                     break
             else:
-                return self._matched(rule, (*steps, matched))
+                return self._matched(rule, (*steps, matched), profile)
+        if profile is not None:
+            return self._explicit(profile, tuple(steps))
         raise ConfigError(f"{self._config.where}: no rule matched, and the last one has conditions")
 
-    def _explicit(self, name: str) -> Decision:
+    def _explicit(self, name: str, steps: tuple[Step, ...]) -> Decision:
         profile = self._config.profiles.get(name)
         if profile is None:
             raise ConfigError(
                 f"{self._config.where}: there is no profile {shown(name)}",
                 hint=did_you_mean(name, self._config.profiles),
             )
-        return Decision(profile, EXPLICIT, (), self._check(profile, None))
+        return Decision(profile, EXPLICIT, steps, self._check(profile, None))
 
-    def _matched(self, rule: Rule, steps: tuple[Step, ...]) -> Decision:
+    def _matched(self, rule: Rule, steps: tuple[Step, ...], named: str | None) -> Decision:
         try:
-            return self._decision(rule, steps)
+            return self._decision(rule, steps, named)
         except PolicyRefused as refused:
             refused.steps = steps
             raise
 
-    def _decision(self, rule: Rule, steps: tuple[Step, ...]) -> Decision:
+    def _decision(self, rule: Rule, steps: tuple[Step, ...], named: str | None) -> Decision:
         if rule.use is None:
             raise PolicyRefused(
                 f'rule "{rule.name}" refuses to seal this: {rule.deny}',
                 hint="tegmen explain shows which rules were tried",
             )
+        if named is not None:
+            return self._explicit(named, steps)
         profile = self._config.profiles[rule.use]
         return Decision(profile, rule.name, steps, self._check(profile, rule))
 

@@ -116,6 +116,14 @@ class StoreConfig:
 
 
 @frozen
+class SinkConfig:
+    """An audit sink that is told of every operation; `options` are read by its plugin."""
+
+    kind: str
+    options: Mapping[str, Any] = attrs.field(metadata=REST_OF_TABLE)
+
+
+@frozen
 class Plugins:
     """Which plugins may be loaded; None lets any that is installed be loaded by name."""
 
@@ -198,7 +206,8 @@ class Rule:
         found: conditions on what the source read from the object.
         declared: conditions on what the caller says.
         use: name of a profile; None when the rule denies.
-        deny: why nothing is sealed; None when the rule names a profile.
+        deny: why nothing is sealed, whatever profile the caller names; None when the rule
+            names a profile.
         tier: a tier that this rule allows although the policy does not.
     """
 
@@ -222,9 +231,12 @@ class Config:
         sources: kinds of source that try to recognise an input, in order.
         plugins: the allow-list.
         stores: by alias.
+        audit: sinks that are told of every operation, by a name for people.
         policy: see `Policy`.
         profiles: by name.
         rules: in order.
+        open_with: keys that may be asked to open, besides the recipients of profiles: retired
+            ones, for what they sealed. The key's name may be a pattern (`fnmatch`).
     """
 
     version: int = attrs.field(metadata=reads(_version))
@@ -232,8 +244,10 @@ class Config:
     sources: tuple[str, ...] = ("file",)
     plugins: Plugins = Plugins()
     stores: Mapping[str, StoreConfig] = attrs.field(factory=dict)
+    audit: Mapping[str, SinkConfig] = attrs.field(factory=dict)
     policy: Policy = Policy()
     profiles: Mapping[str, Profile] = attrs.field(factory=dict)
+    open_with: tuple[Recipient, ...] = attrs.field(metadata=reads(_recipients), default=())
     path: Path | None = attrs.field(default=None, metadata=NOT_IN_TABLE)
     base: Path = attrs.field(default=Path(), metadata=NOT_IN_TABLE)
     where: str = attrs.field(default="tegmen.toml", metadata=NOT_IN_TABLE)
@@ -291,8 +305,14 @@ def _named(config: Config, base: Path, name: str) -> Config:
         )
         for alias, store in config.stores.items()
     }
+    audit = {
+        key: attrs.evolve(sink, options=Table(sink.options, f"{name}: audit.{key}"))
+        for key, sink in config.audit.items()
+    }
     profiles = {key: _profile(profile, key, name) for key, profile in config.profiles.items()}
-    return attrs.evolve(config, stores=stores, profiles=profiles, base=base, where=name)
+    return attrs.evolve(
+        config, stores=stores, audit=audit, profiles=profiles, base=base, where=name
+    )
 
 
 def _profile(profile: Profile, name: str, file: str) -> Profile:
@@ -313,4 +333,6 @@ def policy_digest(config: Config) -> bytes:
     return hashlib.sha256(cbor2.dumps(value, canonical=True)).digest()
 
 
-_NOT_IN_DIGEST: Final = frozenset({"sources", "plugins", "stores", "path", "base", "where"})
+_NOT_IN_DIGEST: Final = frozenset(
+    {"sources", "plugins", "stores", "audit", "open_with", "path", "base", "where"}
+)

@@ -22,8 +22,11 @@ class Receipt:
         parts: how many, without the manifest.
         size: bytes of the original object.
         sealed_size: bytes of the sealed one.
-        verified: whether every segment was decrypted and checked.
-        warnings: damage that did not matter.
+        verified: whether every segment was decrypted and checked; when sealed, also whether
+            every key of `keys` that is not in `unproved` gave the data key back.
+        warnings: damage that did not matter, and what was changed in the part in clear.
+        unproved: those of `keys` that closed the data key and cannot open it from here, as a
+            recovery key whose private half is in a safe; empty when nothing was verified.
     """
 
     object_id: str
@@ -39,6 +42,7 @@ class Receipt:
     sealed_size: int
     verified: bool
     warnings: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
 
 
 @frozen

@@ -40,7 +40,11 @@ KINDS: Final[Mapping[str, str]] = {
 
 @frozen
 class Allowed:
-    """A plugin that may be loaded: its module, and whose it must be when that is given."""
+    """A plugin that may be loaded: its module, and whose it must be when that is given.
+
+    With a distribution, the file that is imported must be one that this distribution installed;
+    without, any module of that name on Python's path is taken.
+    """
 
     module: str
     distribution: str | None = None
@@ -185,7 +189,18 @@ class Registry:
 
     # ------------------------------------------------------------------ loading
 
+    def _check_origin(self, entry: Entry) -> None:
+        """Raises PluginNotAllowed for a module of another origin than the allow-list wants."""
+        covering = [allowed for allowed in self._allow or () if allowed.covers(entry)]
+        if covering and all(allowed.distribution for allowed in covering):
+            from tegmen.origin import belongs
+
+            if not belongs(entry.module, entry.distribution):
+                raise _of_other_origin(entry)
+
     def _offer(self, entry: Entry) -> Offer[Any]:
+        if entry.module not in self._managers:
+            self._check_origin(entry)
         try:
             hook = getattr(self._manager(entry).hook, f"tegmen_{entry.group}")
             offers = [offer for offered in hook() for offer in offered]
@@ -287,6 +302,14 @@ def _not_allowed(entry: Entry) -> PluginNotAllowed:
     return PluginNotAllowed(
         f"{_called(entry)} (module {entry.module}) is outside the allow-list",
         hint=f'to use it, add "{entry.module}" to allow in [plugins]',
+    )
+
+
+def _of_other_origin(entry: Entry) -> PluginNotAllowed:
+    return PluginNotAllowed(
+        f"{_called(entry)}: Python would import {entry.module} from a file that is not known to "
+        f"be of {entry.distribution}, and the allow-list names that distribution",
+        hint="look for another module of that name on Python's path, or install it again",
     )
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from tegmen import files, keys, opening, policy, sealing
-from tegmen.audit import Action, Trail
+from tegmen.audit import Action, Operation, Trail
+from tegmen.buffers import Buffers, Larger, fresh
 from tegmen.errors import PolicyRefused
 from tegmen.files import Readable, Writable
 from tegmen.interfaces import (
     Attributes,
     AuditSink,
     Carrier,
-    Event,
     Item,
     KeyStore,
     Plan,
     Reader,
     Sink,
     Source,
+    Witness,
 )
 from tegmen.keys import Context
 from tegmen.kit import Kit
@@ -52,15 +54,18 @@ class Sealer:
         Args:
             config: from `tegmen.profile.load`.
             registry: of the plugins; by default one with the configuration's allow-list.
-            audit: told of everything that happens, and may veto.
+            audit: told, after the sinks of the configuration, of everything that happens: the
+                intent, before anything is written or released, which a sink may veto, then
+                `done` or `failed`. A sink that cannot record `done` makes the call fail: what was
+                sealed into a path or buffer is then gone, what was opened is already there.
             actor: who acts, for the audit; asserted, not checked.
         """
         self.config = config
         self.registry = registry or Registry(config.plugins.allow)
         self._kit = Kit(config, self.registry)
+        self._buffers = Buffers()
         self._rules = policy.Rules(config, self._kit.cipher_info)
-        self._trail = Trail(audit)
-        self._actor = actor
+        self._trail = Trail((*self._kit.sinks(), *audit), actor)
 
     @classmethod
     def from_file(
@@ -103,55 +108,67 @@ class Sealer:
             profile: its name; without it the rules choose.
             context: values for the names that the profile requires.
             attributes: what the caller declares about the source, for the rules.
-            name: base name to restore, by default the path's.
-            force: overwrite a path.
+            name: base name to restore, by default the path's; one that a file can have.
+            force: replace a file at that path; never the source, nor what is no regular file.
 
         Raises:
             InputError, PolicyRefused, KeyStoreError, OutputError, and what they are bases of.
+            IntegrityError: the profile verifies, and what was made does not open again.
+            AuditRefused: a sink vetoed, or could not record it.
         """
-        try:
-            with files.reading(source) as (reader, found_name):
-                item = self._kit.load(reader, found_name if name is None else name)
-                decision = self._decide(item.attributes, attributes, profile)
-                if callable(target):
-                    carrier = self._kit.setups[decision.profile.name].carrier
-                    target = target(item.name + carrier.suffix)
-                with files.writing(target, force=force) as sink:
-                    receipt = self._seal(reader, item, decision, context or _NO_CONTEXT, sink)
-            self._tell(
-                "seal", "done", receipt.object_id, receipt.keys, receipt.profile, receipt.rule
-            )
-            return receipt
-        except Exception as error:
-            self._trail.failed("seal", error)
-            raise
+        told = self._trail.operation("seal")
+        with (
+            told,
+            self._buffers.lent() as larger,
+            files.reading(source, larger) as (reader, found_name),
+        ):
+            item = self._kit.load(reader, found_name if name is None else name)
+            decision = self._decide(item.attributes, attributes, profile)
+            told.profile, told.rule = decision.profile.name, decision.rule
+            if callable(target):
+                carrier = self._kit.setups[decision.profile.name].carrier
+                target = target(item.name + carrier.suffix)
+            with files.writing(target, force=force, source=reader, larger=larger) as sink:
+                receipt = self._seal(reader, item, decision, context or _NO_CONTEXT, sink, told)
+                told.tell("done")  # a sink that cannot record it leaves no file
+        return receipt
 
     def _seal(
-        self, reader: Reader, item: Item, decision: policy.Decision, context: Context, sink: Sink
+        self,
+        reader: Reader,
+        item: Item,
+        decision: policy.Decision,
+        context: Context,
+        sink: Sink,
+        told: Operation,
     ) -> Receipt:
         profile = decision.profile
         setup = self._kit.setups[profile.name]
         plan = _plan(setup.carrier, item)
         sealed = sealing.seal(setup, item, plan, context, blank=False)
+        told.object_id = sealed.header.hex()
+        told.keys = tuple([slot_name(slot) for slot in sealed.slots])
+        told.tell("intent")
         if sink.patchable or not (profile.verify or setup.carrier.tag_placement == "table"):
-            self._pack(setup, plan, sealed, context, sink, reader)
+            unproved = self._pack(setup, plan, sealed, context, sink, reader)
         else:
             with files.spooling(sum([part.length for part in item.parts])) as spool:
-                self._pack(setup, plan, sealed, context, spool, reader)
+                unproved = self._pack(setup, plan, sealed, context, spool, reader)
                 files.copy(spool.output(), sink)
         return Receipt(
-            object_id=sealed.header.hex(),
+            object_id=told.object_id,
             name=item.name,
             source=item.source,
             carrier=setup.carrier.kind,
             cipher=setup.suite.info.name,
             profile=profile.name,
             rule=decision.rule,
-            keys=tuple([slot_name(slot) for slot in sealed.slots]),
+            keys=told.keys,
             parts=len(item.parts),
             size=reader.size,
             sealed_size=sink.tell(),
             verified=profile.verify,
+            unproved=unproved,
         )
 
     def _pack(
@@ -162,11 +179,15 @@ class Sealer:
         context: Context,
         sink: Any,
         original: Reader,
-    ) -> None:
+    ) -> tuple[str, ...]:
+        """Write the carrier, and verify it if the profile says so: the slots left unproved."""
         setup.carrier.pack(plan, sealed.stream, sink)
         sealed.stream.finish(sink)
+        unproved: tuple[str, ...] = ()
         if setup.profile.verify:
-            self._compare(setup, sealed, context, sink.output(), original)
+            unproved = self._compare(setup, sealed, context, sink.output(), original)
+        files.check_unchanged(original)
+        return unproved
 
     def _compare(
         self,
@@ -175,17 +196,20 @@ class Sealer:
         context: Context,
         output: Reader,
         original: Reader,
-    ) -> None:
-        """Open what was just sealed and compare it with the original, byte for byte."""
+    ) -> tuple[str, ...]:
+        """Open what was just sealed, every slot of it, and compare it byte for byte."""
         stream = setup.carrier.unpack(output)
         header = opening.read_header(stream)
+        unproved = sealing.prove(setup, sealed, header)
         bound = keys.context_hash(header.core.required, context)
-        opened = opening.Opened(
-            stream, header, sealed.schedule, bound, setup.carrier.kind, self._kit.suites
-        )
-        comparing = files.ComparingSink(original)
-        opened.restore(self._kit.sources[header.core.source], comparing)
-        comparing.finish()
+        with self._buffers.lent() as larger:
+            opened = opening.Opened(
+                stream, header, sealed.schedule, bound, setup.carrier.kind, self._kit.suites, larger
+            )
+            comparing = files.ComparingSink(original, larger)
+            opened.restore(self._kit.sources[header.core.source], comparing)
+            comparing.finish()
+        return unproved
 
     def sealed_size(
         self,
@@ -247,8 +271,10 @@ class Sealer:
 
         Raises:
             NotSealed, KeyStoreError, ContextMissing, IntegrityError, OutputError.
+            AuditRefused: a sink vetoed; or it could not record `done`, after the original was
+                written.
         """
-        with self.opened(sealed, context) as opened:
+        with self._opened(sealed, context, "open") as opened:
             return opened.restore(target, force=force)
 
     def open_part(self, sealed: Readable, index: int, context: Context | None = None) -> bytes:
@@ -257,12 +283,12 @@ class Sealer:
         Raises:
             InputError: there is no such part. Else as `open`.
         """
-        with self.opened(sealed, context, action="open-part") as opened:
+        with self._opened(sealed, context, "open-part") as opened:
             return opened.read(index)
 
     def verify(self, sealed: Readable, context: Context | None = None) -> Receipt:
         """Decrypt and check all of `sealed`, and write nothing. Raises as `open`."""
-        with self.opened(sealed, context, action="verify") as opened:
+        with self._opened(sealed, context, "verify") as opened:
             return opened.verify()
 
     @contextlib.contextmanager
@@ -274,28 +300,47 @@ class Sealer:
         Raises:
             as `open`.
         """
-        object_id = ""
-        try:
-            with files.reading(sealed) as (reader, _):
-                carrier = self._kit.carrier_of(reader)
-                stream = carrier.unpack(reader)
-                header = opening.read_header(stream)
-                core, object_id = header.core, header.hash.hex()
-                for cipher in core.suite:
-                    policy.may_open(self.config, cipher)
-                bound = keys.context_hash(core.required, context or _NO_CONTEXT)
-                schedule, slot = opening.unwrap(header, self._kit.store_for)
-                opened = opening.Opened(
-                    stream, header, schedule, bound, carrier.kind, self._kit.suites
-                )
-                used = (slot_name(slot),)
-                self._tell(action, "intent", object_id, used, core.profile)
-                source = self._kit.sources[core.source]
-                yield OpenObject(opened, object_id, used, source, reader.size)
-                self._tell(action, "done", object_id, used, core.profile)
-        except Exception as error:
-            self._trail.failed(action, error, object_id)
-            raise
+        # the caller may keep what is yielded, so it gets no memory that others will use
+        with self._reading(sealed, context, action, fresh) as opened:
+            yield opened
+
+    @contextlib.contextmanager
+    def _opened(
+        self, sealed: Readable, context: Context | None, action: Action
+    ) -> Iterator[OpenObject]:
+        with (
+            self._buffers.lent() as larger,
+            self._reading(sealed, context, action, larger) as opened,
+        ):
+            yield opened
+
+    @contextlib.contextmanager
+    def _reading(
+        self, sealed: Readable, context: Context | None, action: Action, larger: Larger
+    ) -> Iterator[OpenObject]:
+        told = self._trail.operation(action)
+        with told, files.reading(sealed, larger) as (reader, _):
+            carrier = self._kit.carrier_of(reader)
+            stream = carrier.unpack(reader)
+            header = opening.read_header(stream)
+            core = header.core
+            told.object_id, told.profile = header.hash.hex(), core.profile
+            for cipher in core.suite:
+                policy.may_open(self.config, cipher)
+            bound = keys.context_hash(core.required, context or _NO_CONTEXT)
+            schedule, slot = opening.unwrap(header, self._kit.store_for)
+            told.keys = (slot_name(slot),)
+            opened = opening.Opened(
+                stream, header, schedule, bound, carrier.kind, self._kit.suites, larger
+            )
+            note = opened.manifest.carrier_note
+            if note and action != "open-part" and isinstance(carrier, Witness):
+                changed = carrier.changed(reader, note)
+                opened.warnings += tuple([f"{name} is not what was sealed" for name in changed])
+            told.tell("intent")
+            source = self._kit.sources[core.source]
+            yield OpenObject(opened, told.object_id, told.keys, source, reader, larger)
+            told.tell("done")
 
     def inspect(self, sealed: Readable) -> Inspection:
         """What `sealed` says of itself to anyone; needs no key, verifies nothing.
@@ -319,22 +364,14 @@ class Sealer:
         declared = _NO_ATTRIBUTES if declared is None else declared
         return self._rules.decide(declared=declared, found=found, profile=profile)
 
-    def _tell(
-        self,
-        action: Action,
-        phase: Literal["intent", "done"],
-        object_id: str,
-        slots: tuple[str, ...],
-        profile: str,
-        rule: str = "",
-    ) -> None:
-        self._trail.tell(Event(action, phase, object_id, slots, profile, rule, self._actor))
-
 
 class OpenObject:
-    """A sealed object that is open: its parts can be read as long as the `with` block lasts."""
+    """A sealed object that is open: its parts can be read as long as the `with` block lasts.
 
-    __slots__ = ("_keys", "_object_id", "_opened", "_size", "_source")
+    Safe to use from several threads, which take turns.
+    """
+
+    __slots__ = ("_keys", "_larger", "_object_id", "_opened", "_sealed", "_source", "_turn")
 
     def __init__(
         self,
@@ -342,13 +379,16 @@ class OpenObject:
         object_id: str,
         used: tuple[str, ...],
         source: Source,
-        size: int,
+        sealed: Reader,
+        larger: Larger,
     ) -> None:
         self._opened = opened
+        self._larger = larger
         self._object_id = object_id
         self._keys = used
         self._source = source
-        self._size = size
+        self._sealed = sealed
+        self._turn = threading.Lock()  # what is read next moves the reader that all share
 
     @property
     def name(self) -> str:
@@ -362,21 +402,29 @@ class OpenObject:
 
     def read(self, index: int) -> bytes:
         """Part `index` alone. Raises InputError, SegmentAltered."""
-        return self._opened.parts.read(index)
+        with self._turn:
+            return self._opened.parts.read(index)
 
     def restore(self, target: Writable, *, force: bool = False) -> Receipt:
         """Write the original. Raises as `Sealer.open`."""
-        with files.writing(target, force=force, mode=0o600) as sink:
+        with files.writing(
+            target, force=force, mode=0o600, source=self._sealed, larger=self._larger
+        ) as sink:
             return self._restore(sink)
 
     def verify(self) -> Receipt:
         """Decrypt and check everything, and write nothing."""
-        return self._restore(files.CountingSink())
+        return self._restore(files.CountingSink(self._larger))
 
     def _restore(self, sink: Sink) -> Receipt:
-        self._opened.restore(self._source, sink)
+        with self._turn:
+            self._opened.restore(self._source, sink)
         return opened_receipt(
-            self._opened, self._object_id, self._keys, size=sink.tell(), sealed_size=self._size
+            self._opened,
+            self._object_id,
+            self._keys,
+            size=sink.tell(),
+            sealed_size=self._sealed.size,
         )
 
 

@@ -9,11 +9,24 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from tegmen import envelope, keys, manifest
+from tegmen import envelope, keys, manifest, opening
 from tegmen.body import BlankWriter, BodyWriter, Layout, Suite
-from tegmen.errors import InputError, PluginBroken
+from tegmen.errors import (
+    AccessDenied,
+    CannotUnwrap,
+    FormatError,
+    InputError,
+    IntegrityError,
+    PluginBroken,
+    WrongKey,
+)
 from tegmen.interfaces import Carrier, Item, KeyStore, Plan, Sink
+from tegmen.problem import shown
 from tegmen.profile import Profile, Recipient
+from tegmen.receipts import slot_name
+
+MAX_BLOB = 3 << 10
+"""Bytes of a wrapped data key (tegmen.interfaces.Wrapped)."""
 
 
 @frozen
@@ -89,17 +102,14 @@ def seal(
     Raises:
         ContextMissing, ContextMismatch: of `context`.
         KeyStoreError: a recipient's store refused; nothing is sealed without it.
+        PluginBroken: a store answered for another key, or at too great length.
+        InputError: the name cannot be given to a file again.
         TooLarge: the header has no room.
     """
     profile, suite = setup.profile, setup.suite
     secret = os.urandom(80)
     data_key, salt, object_key_id = secret[:32], secret[32:64], secret[64:]
-    slots = tuple(
-        envelope.Slot(
-            store.kind, recipient.store, store.wrap(recipient.key_id, data_key, object_key_id)
-        )
-        for recipient, store in setup.stores
-    )
+    slots = tuple([_slot(*each, data_key, object_key_id) for each in setup.stores])
     whole = suite.info.segmenting == "whole-part"
     geometry = manifest.runs(manifest.stored_lengths(item.parts, plan.stored_lengths))
     part_0 = _manifest(item, plan)
@@ -137,6 +147,59 @@ def seal(
     return Sealed(Stream(head, layout, writer), header, schedule, slots)
 
 
+def _slot(
+    recipient: Recipient, store: KeyStore, data_key: bytes, object_key_id: bytes
+) -> envelope.Slot:
+    wrapped = store.wrap(recipient.key_id, data_key, object_key_id)
+    if wrapped.key_id != recipient.key_id or len(wrapped.blob) > MAX_BLOB:
+        raise PluginBroken(
+            f"asked for key {recipient}, the store of kind {store.kind} answered for key "
+            f"{shown(wrapped.key_id[:80])} with {len(wrapped.blob)} bytes; {MAX_BLOB} is the most",
+            hint="report it to the plugin's authors; nothing was sealed",
+        )
+    return envelope.Slot(store.kind, recipient.store, wrapped)
+
+
+def prove(setup: Setup, sealed: Sealed, header: opening.Header) -> tuple[str, ...]:
+    """Let every store give back the data key from its slot as it was written.
+
+    Returns:
+        The slots that could not be proved: their stores only close from here.
+
+    Raises:
+        IntegrityError: a slot does not open to this object's data key.
+        KeyStoreError: a store failed.
+    """
+    if any(zone.slots != sealed.slots for zone in header.zones) or len(header.zones) != 2:
+        raise IntegrityError("the slots that were written are not those that were made")
+    proved = [
+        _gives_back(store, slot, header)
+        for (_, store), slot in zip(setup.stores, sealed.slots, strict=True)
+    ]
+    return tuple(slot_name(slot) for slot, yes in zip(sealed.slots, proved, strict=True) if not yes)
+
+
+def _gives_back(store: KeyStore, slot: envelope.Slot, header: opening.Header) -> bool:
+    """Whether the store opened the slot; False when it may only close from here."""
+    try:
+        data_key = store.unwrap(slot.wrapped, header.core.object_key_id)
+    except (CannotUnwrap, AccessDenied):
+        return False
+    except WrongKey as error:
+        raise _does_not_open(slot) from error
+    commit = keys.KeySchedule(data_key, header.core.salt).commit()  # equal for no other data key
+    if not keys.same(commit, header.check.commit):
+        raise _does_not_open(slot)
+    return True
+
+
+def _does_not_open(slot: envelope.Slot) -> IntegrityError:
+    return IntegrityError(
+        f"what {slot_name(slot)} closed does not open to the data key that it was given",
+        hint="nothing was sealed; check that store: `tegmen doctor`",
+    )
+
+
 def _manifest(item: Item, plan: Plan) -> bytes:
     entry = manifest.Entry(
         _stored_name(item.name),
@@ -150,16 +213,20 @@ def _manifest(item: Item, plan: Plan) -> bytes:
 
 
 def _stored_name(name: str) -> str:
-    """`name` in Unicode normal form C, as all text of the format is. Raises InputError."""
-    if not name.isascii():
-        name = unicodedata.normalize("NFC", name)
-        try:
-            name.encode()
-        except UnicodeEncodeError:  # a file system may hold any bytes
-            raise InputError(
-                f"the name {name!r} is not Unicode text", hint="rename it, or give another name"
-            ) from None
-    return name
+    """`name` in Unicode normal form C, as all text of the format is.
+
+    Raises:
+        InputError: no file could get it back; the message does not repeat it.
+    """
+    try:
+        if not name.isascii():
+            name = unicodedata.normalize("NFC", name)
+        return manifest.check_name(name) if name else name
+    except (FormatError, UnicodeEncodeError):  # a file system may hold any bytes
+        raise InputError(
+            "the name of the original cannot be given to a file when it is opened",
+            hint="give another name to restore: name=, or --name on the command line",
+        ) from None
 
 
 def _check_and_zones(

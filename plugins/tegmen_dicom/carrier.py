@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
-from tegmen import canonical
 from tegmen.errors import FormatError, NotSealed, TooLarge
 from tegmen.files import JoinedReader
 from tegmen.interfaces import Item, Plan, Reader, SealedStream, Sink, TagPlacement
-from tegmen_dicom import cms, encode
+from tegmen_dicom import cms, encode, witness
 from tegmen_dicom.clear import SOP_CLASS, SOP_INSTANCE, clear_elements, uid_in
 from tegmen_dicom.frames import native_geometry
 from tegmen_dicom.options import DicomOptions
@@ -19,13 +18,11 @@ from tegmen_dicom.rules import Rules, rules_for
 from tegmen_dicom.source import Detail
 from tegmen_dicom.survey import Survey, plausible, survey
 from tegmen_dicom.walk import IMPLICIT, Malformed
+from tegmen_dicom.witness import ENCRYPTED_ATTRIBUTES
 
-ENCRYPTED_ATTRIBUTES = 0x04000500
 ENCRYPTED_TRANSFER_SYNTAX, ENCRYPTED_CONTENT = 0x04000510, 0x04000520
 MAX_IN_ENVELOPE = 0xF0000000
 """Bytes of parts in Encrypted Content; the rest of 4 GiB is for the head of the stream."""
-
-MAX_NOTED = 1 << 10
 
 
 @frozen
@@ -86,7 +83,7 @@ class DicomCarrier:
         if sum(lengths[: first - 1]) > MAX_IN_ENVELOPE:
             raise TooLarge("the attributes alone are nearly 4 GiB", hint="choose the carrier tgm")
         elements = {tag: found[tag] for tag in sorted(found)}
-        return Plan(_note(elements), lengths, _layout(elements, first, image))
+        return Plan(witness.note_of(elements), lengths, _layout(elements, first, image))
 
     def pack(self, plan: Plan, sealed: SealedStream, sink: Sink, /) -> None:
         layout: Layout = plan.detail
@@ -118,6 +115,9 @@ class DicomCarrier:
             extents.append((reader, found.pixels[3], _pixel_length(found)))
         return JoinedReader(extents)
 
+    def changed(self, reader: Reader, note: bytes, /) -> Sequence[str]:
+        return witness.changed(survey(reader), note)
+
 
 # --------------------------------------------------------------------------- packing
 
@@ -127,19 +127,6 @@ def _layout(elements: Mapping[int, bytes], first: int, image: Image | None) -> L
     before = [element for tag, element in elements.items() if tag < ENCRYPTED_ATTRIBUTES]
     after = [element for tag, element in elements.items() if tag > ENCRYPTED_ATTRIBUTES]
     return Layout(b"".join((head, *before)), b"".join(after), first, image)
-
-
-def _note(elements: Mapping[int, bytes]) -> bytes:
-    """Deterministic CBOR: {0: the clear attributes as sealed, in Explicit VR Little Endian}.
-
-    What the reader compares a returned object with; sequences and long values are left out.
-    """
-    short = [
-        element
-        for element in elements.values()
-        if len(element) <= MAX_NOTED and element[4:6] != b"SQ"
-    ]
-    return canonical.encode({0: b"".join(short)})
 
 
 def _envelope(octets: int) -> tuple[bytes, bytes]:

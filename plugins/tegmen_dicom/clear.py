@@ -14,6 +14,9 @@ from tegmen_dicom.walk import EXPLICIT, IMPLICIT, LONG_VRS, Element, Encoding, M
 SOP_CLASS, SOP_INSTANCE = 0x00080016, 0x00080018
 STUDY, SERIES = 0x0020000D, 0x0020000E
 RAW_DATA_STORAGE = "1.2.840.10008.5.1.4.1.1.66"
+MAX_ITEMS = 1 << 16
+"""Items of all sequences that stay; one that goes beyond is left out, and those after it."""
+
 MAX_VALUE = 1 << 20
 """A longer value is left out; the largest that drawing needs is a lookup table of 128 KiB."""
 
@@ -24,6 +27,7 @@ _SWAPPED = {
     for vr in vrs.split()
 }
 _UNKNOWN = (b"", b"UN")
+_LONGEST_TERM = 16
 _RAW_DATA = {
     tag: encode.text(tag, vr, value)
     for tag, vr, value in (
@@ -55,7 +59,8 @@ def clear_elements(rules: Rules, survey: Survey) -> dict[int, bytes]:
 
     An object without its UIDs gets new ones, one without a SOP class becomes Raw Data.
     """
-    elements = _filtered(rules, survey.walker.again(), _bounded(rules, survey), survey.encoding, 0)
+    walker = survey.walker.again(MAX_ITEMS)
+    elements = _filtered(rules, walker, _bounded(rules, survey), survey.encoding, 0)
     for tag in (SOP_INSTANCE, STUDY, SERIES):
         elements[tag] = encode.text(tag, b"UI", _uid(survey, tag) or encode.fresh_uid())
     sop_class = _uid(survey, SOP_CLASS)
@@ -71,7 +76,8 @@ def _bounded(rules: Rules, survey: Survey) -> Iterable[Element]:
     elements = survey.elements.values()
     if survey.walker.size <= MAX_HEADER:
         return elements
-    kept = [element for element in elements if rules.keep.get(element[0], _UNKNOWN)[0] == b"SQ"]
+    sequences = [tag for tag, (vrs, _) in rules.keep.items() if vrs[0] == b"SQ"]
+    kept = [element for element in elements if element[0] in sequences]
     if sum(end - start for _, _, start, _, end in kept) <= MAX_HEADER:
         return elements
     return [element for element in elements if element not in kept]
@@ -94,21 +100,38 @@ def _filtered(
     verbatim = encoding is EXPLICIT
     for element in elements:
         tag, vr, start, value, end = element
-        vrs = keep.get(tag)
-        if vrs is None:
+        kept = keep.get(tag)
+        if kept is None:
             if tag in fixed:
                 found[tag] = fixed[tag]
-        elif vrs[0] == b"SQ":
+            elif tag in rules.terms:
+                found[tag] = _term(rules.terms[tag], walker, value, end)
+            continue
+        vrs, fits = kept
+        if vrs[0] == b"SQ":
             sequence = _sequence(rules, walker, element, encoding, depth + 1)
             if sequence is not None:
                 found[tag] = sequence
         elif verbatim and vr in vrs and not (end - value) % 2 and end - value <= MAX_VALUE:
-            found[tag] = read(start, end)
+            whole = read(start, end)
+            fit = fits is None or fits(whole, value - start)
+            found[tag] = whole if fit else encode.header(tag, vr, 0)
         else:
             recoded = _recoded(walker, element, encoding, vrs)
             if recoded is not None:
-                found[tag] = recoded
+                fit = fits is None or fits(recoded, _value_at(vrs[0]))
+                found[tag] = recoded if fit else encode.header(tag, vrs[0], 0)
     return found
+
+
+def _value_at(vr: bytes) -> int:
+    return 12 if vr in LONG_VRS else 8
+
+
+def _term(terms: Mapping[bytes, bytes], walker: Walker, start: int, end: int) -> bytes:
+    """The element of a value that may stay, or the one that stands in."""
+    value = walker.read(start, min(end, start + _LONGEST_TERM)).strip(b" \0")
+    return terms.get(value) or next(iter(terms.values()))
 
 
 def _sequence(
@@ -119,16 +142,15 @@ def _sequence(
     if vr not in (b"SQ", *_UNKNOWN):
         return None
     inner = IMPLICIT if vr == b"UN" else encoding
-    body = bytearray()
+    items = []
     try:
         for begin, stop in walker.items(value, end, inner, depth):
             inside = walker.elements(begin, stop, inner, depth)
             kept = _filtered(rules, walker, inside, inner, depth)
-            content = b"".join([kept[tag] for tag in sorted(kept)])
-            body += encode.item(len(content)) + content
+            items.append(b"".join([kept[number] for number in sorted(kept)]))
     except Malformed:
         return None
-    return encode.header(tag, b"SQ", len(body)) + bytes(body)
+    return encode.sequence(tag, items)
 
 
 def _recoded(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Iterable
 
 from tegmen_dicom.walk import LONG_VRS
 
@@ -44,6 +45,12 @@ def number(tag: int, value: int) -> bytes:
 def item(length: int) -> bytes:
     """The header of an item of a sequence (PS3.5, 7.5)."""
     return _ITEM.pack(0xFFFE, 0xE000, length)
+
+
+def sequence(tag: int, items: Iterable[bytes]) -> bytes:
+    """A sequence whose items have this content."""
+    body = b"".join([item(len(content)) + content for content in items])
+    return header(tag, b"SQ", len(body)) + body
 
 
 def fresh_uid() -> str:

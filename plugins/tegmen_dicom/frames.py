@@ -14,6 +14,10 @@ from tegmen_dicom.walk import IMPLICIT, Malformed
 NUMBER_OF_FRAMES = 0x00280008
 EXTENDED_OFFSETS = 0x7FE00001
 MAX_FRAMES = 1 << 18
+MAX_PADDED, ALWAYS_PADDED = 4, 64 << 20
+"""Frames of unequal length are padded to the longest, as long as all of them together become no
+more than four times as much, or 64 MiB; else they are one stretch, and none is read alone."""
+
 _DELIMITER = b"\xfe\xff\xdd\xe0"
 
 Stretch = tuple[int, int]
@@ -95,13 +99,15 @@ def _frame_count(survey: Survey) -> int:
 def _encapsulated(survey: Survey) -> Pixels:
     table, fragments = _fragments(survey)
     firsts = _first_fragments(survey, table, fragments)
-    are_frames = firsts is not None
-    starts = firsts or [0]
-    lasts = [index - 1 for index in starts[1:]] + [len(fragments) - 1]
-    return Pixels(
-        [_joined(fragments[a], fragments[b]) for a, b in zip(starts, lasts, strict=True)],
-        are_frames,
-    )
+    whole = _joined(fragments[0], fragments[-1])
+    if firsts is None:
+        return Pixels([whole], are_frames=False)
+    lasts = [index - 1 for index in firsts[1:]] + [len(fragments) - 1]
+    frames = [_joined(fragments[a], fragments[b]) for a, b in zip(firsts, lasts, strict=True)]
+    padded = max(length for _, length in frames) * len(frames)
+    if padded > max(MAX_PADDED * whole[1], ALWAYS_PADDED):
+        return Pixels([whole], are_frames=False)
+    return Pixels(frames, are_frames=True)
 
 
 def _joined(first: Stretch, last: Stretch) -> Stretch:

@@ -11,8 +11,16 @@ from tegmen.errors import ConfigError
 from tegmen.problem import did_you_mean
 from tegmen_dicom import encode
 from tegmen_dicom.options import DicomOptions
+from tegmen_dicom.values import CODE, FORMS, Fits
 
 METHOD = "tegmen: sealed; the original is encrypted in (0400,0500)"
+PROFILE = (
+    ("113100", "Basic Application Confidentiality Profile"),
+    ("113110", "Retain UIDs Option"),
+)
+"""What was done, as PS3.16 CID 7050 codes it."""
+
+_CODES = frozenset(b"LO SH UC".split())
 _NUMBERS_AND_CODES = frozenset(b"AT CS DS FD FL IS OD OF OL OV SL SS SV UL US UV".split())
 
 
@@ -33,13 +41,15 @@ class Rules:
     """What happens to each attribute; those without a rule are left out.
 
     Attributes:
-        keep: VRs that are right for a tag that stays.
+        keep: for a tag that stays, the VRs that are right, and the form of its values.
         fixed: elements that stand in for those of the same tag.
+        terms: elements by the values that may stay; the first stands in for all others.
         added: elements that every sealed object gets.
     """
 
-    keep: Mapping[int, tuple[bytes, ...]]
+    keep: Mapping[int, tuple[tuple[bytes, ...], Fits | None]]
     fixed: Mapping[int, bytes]
+    terms: Mapping[int, Mapping[bytes, bytes]]
     added: Mapping[int, bytes]
 
 
@@ -48,14 +58,27 @@ def rules_for(options: DicomOptions) -> Rules:
     rows = list(table())
     chosen = [row for row in rows if options.clear == "technical" or row.set == "minimal"]
     extra = [_extra(keyword, rows) for keyword in options.keep]
-    keep = {row.tag: row.vrs for row in chosen if row.action == "keep"}
-    keep |= {row.tag: row.vrs for row in extra}
-    fixed = {
-        row.tag: encode.text(row.tag, row.vrs[0], row.value)
-        for row in chosen
-        if row.action != "keep" and row.tag not in keep
-    }
-    return Rules(keep, fixed, _markers(not any(map(_may_identify, extra))))
+    keep = {row.tag: (row.vrs, _form(row)) for row in chosen if row.action == "keep"}
+    keep |= {row.tag: (row.vrs, FORMS.get(row.vrs[0])) for row in extra}
+    others = [row for row in chosen if row.tag not in keep]
+    return Rules(
+        keep,
+        {row.tag: _element(row, row.value) for row in others if row.action in ("empty", "dummy")},
+        {row.tag: _terms(row) for row in others if row.action == "terms"},
+        _markers(not any(map(_may_identify, extra))),
+    )
+
+
+def _form(row: Row) -> Fits | None:
+    return CODE if row.vrs[0] in _CODES else FORMS.get(row.vrs[0])
+
+
+def _element(row: Row, value: str) -> bytes:
+    return encode.text(row.tag, row.vrs[0], value)
+
+
+def _terms(row: Row) -> Mapping[bytes, bytes]:
+    return {term.encode(): _element(row, term) for term in row.value.split("|")}
 
 
 def table() -> Iterator[Row]:
@@ -95,5 +118,17 @@ def _markers(identity_removed: bool) -> Mapping[int, bytes]:
     return {
         0x00120062: encode.text(0x00120062, b"CS", "YES"),
         0x00120063: encode.text(0x00120063, b"LO", METHOD),
+        0x00120064: encode.sequence(0x00120064, [_code(*code) for code in PROFILE]),
         0x00280303: encode.text(0x00280303, b"CS", "REMOVED"),
     }
+
+
+def _code(value: str, meaning: str) -> bytes:
+    """A code of DICOM's own scheme (PS3.3, 8)."""
+    return b"".join(
+        (
+            encode.text(0x00080100, b"SH", value),
+            encode.text(0x00080102, b"SH", "DCM"),
+            encode.text(0x00080104, b"LO", meaning),
+        )
+    )

@@ -12,6 +12,7 @@ from tegmen import canonical
 from tegmen.errors import FormatError, InputError
 from tegmen.files import JoinedReader
 from tegmen.interfaces import Item, OpenedParts, Part, Reader, Sink
+from tegmen.manifest import Expanded
 from tegmen_dicom.facts import facts
 from tegmen_dicom.frames import Pixels, pixels_of
 from tegmen_dicom.survey import MAX_HEADER, Survey, plausible, survey
@@ -109,15 +110,15 @@ def _parts(reader: Reader, pixels: Pixels) -> list[Part]:
 
 
 # --------------------------------------------------------------------------- the note
-# Deterministic CBOR: runs of [count, length] of the stretches of the first part, in order;
-# a frame follows each but the last. `[]` where the only part is the file.
+# Deterministic CBOR: runs of the stretches of the first part, [count, length, count, length, ...]
+# in order; a frame follows each but the last. `[]` where the only part is the file.
 
 
 def _note(stretches: Sequence[tuple[int, int]], size: int) -> bytes:
     if not stretches:
         return canonical.encode([])
-    runs = [[sum(1 for _ in same), gap] for gap, same in groupby(_gaps(stretches, size))]
-    return canonical.encode(runs)
+    runs = [(sum(1 for _ in same), gap) for gap, same in groupby(_gaps(stretches, size))]
+    return canonical.encode(canonical.flat(runs))
 
 
 def _gaps(stretches: Sequence[tuple[int, int]], size: int) -> Iterator[int]:
@@ -128,14 +129,11 @@ def _gaps(stretches: Sequence[tuple[int, int]], size: int) -> Iterator[int]:
     yield size - position
 
 
-def _read_note(note: bytes, lengths: Sequence[int]) -> list[int]:
+def _read_note(note: bytes, lengths: Sequence[int]) -> Sequence[int]:
     what = "the note of a DICOM file"
-    decoded = canonical.decode(note, what)
-    if type(decoded) is not list:
-        raise FormatError(f"{what} is not a list")
-    runs = canonical.runs(decoded, what)
+    runs = canonical.runs(canonical.decode(note, what), what)
     gaps = sum(count for count, _ in runs)
     total = sum(count * gap for count, gap in runs)
     if len(lengths) != (gaps or 1) or (runs and total != lengths[0]):
         raise FormatError(f"{what} speaks of {gaps} stretches and {total} bytes, not of this one")
-    return [gap for count, gap in runs for _ in range(count)]
+    return Expanded(runs)

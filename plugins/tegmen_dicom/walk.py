@@ -65,17 +65,18 @@ BIG_ENDIAN = _encoding(">", implicit=False)
 class Walker:
     """Reads elements through a window that moves over the file; values are not read."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, max_items: int = MAX_ITEMS) -> None:
         self.size = reader.size
         self._reader = reader
         self._data = b""
         self._base = 0
         self._windows = 0
         self._items = 0
+        self._max_items = max_items
 
-    def again(self) -> Walker:
-        """A walker over the same bytes that has nothing behind it yet."""
-        walker = Walker(self._reader)
+    def again(self, max_items: int) -> Walker:
+        """A walker over the same bytes that has nothing behind it yet, and takes fewer items."""
+        walker = Walker(self._reader, max_items)
         walker._data, walker._base = self._data, self._base
         return walker
 
@@ -170,7 +171,7 @@ class Walker:
     ) -> tuple[int, int, int, int]:
         """Tag, begin and end of the content, and what follows, of an item or delimiter."""
         self._items += 1
-        if self._items > MAX_ITEMS or depth > MAX_DEPTH:
+        if self._items > self._max_items or depth > MAX_DEPTH:
             raise Malformed("more items, or nested deeper, than any image has")
         value = pos + 8
         group, number, length = encoding.item.unpack(self.read(pos, value))

@@ -288,7 +288,8 @@ def test_quiet_leaves_errors(home: Path, tegmen: Run, ct: Path) -> None:
 
 def test_terminal_commands_in_names_are_spelled_out(home: Path, tegmen: Run) -> None:
     (home / "a\x1b[31mb").write_text("x")
-    for ran in (tegmen("seal", "a\x1b[31mb", "-o", "s"), tegmen("verify", "a\x1b[31mb", "no")):
+    sealed = tegmen("seal", "a\x1b[31mb", "-o", "s", "--name", "x")
+    for ran in (sealed, tegmen("verify", "a\x1b[31mb", "no")):
         assert "\x1b" not in ran.err
         assert "a\\x1b[31mb" in ran.err
 
@@ -355,6 +356,7 @@ def shell(line: str, **more: Any) -> tuple[int, str]:
         ["bash", "-c", f"set -o pipefail; {line.replace('tegmen', command, 1)}"],
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
         **more,
     )

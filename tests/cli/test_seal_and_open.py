@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tegmen import Sealer
+
 Run = Callable[..., Any]
 
 
@@ -85,10 +87,15 @@ def test_what_is_restored_is_for_its_owner_alone(home: Path, tegmen: Run, ct: Pa
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "..", ".", "a\\b", "a\nb", "", "c:evil"])
 def test_a_hostile_name_leaves_no_folder(
-    home: Path, tegmen: Run, ct: Path, tmp_path: Path, name: str, tree: Run
+    home: Path,
+    tegmen: Run,
+    ct: Path,
+    tmp_path: Path,
+    name: str,
+    tree: Run,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tegmen import Sealer
-
+    monkeypatch.setattr("tegmen.sealing._stored_name", lambda name: name)  # as a forger would
     Sealer.from_file("tegmen.toml").seal(ct.read_bytes(), "sealed", name=name)
     before = tree(tmp_path)
     ran = tegmen("open", "sealed", "-o", "out/")
@@ -171,10 +178,10 @@ def test_two_objects_of_one_name_never_become_one_file(home: Path, tegmen: Run) 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_folder_keeps_its_tree(
-    home: Path, tegmen: Run, study: Path, tree: Run, jobs: int
+    home: Path, process: Run, study: Path, tree: Run, jobs: int
 ) -> None:
     before = tree(study)
-    assert tegmen("seal", "study", "-o", "sealed", "-j", jobs).code == 0
+    assert process("seal", "study", "-o", "sealed", "-j", jobs).code == 0
     sealed = tree(home / "sealed")
     assert set(sealed) == {
         "a.dcm",
@@ -182,7 +189,7 @@ def test_a_folder_keeps_its_tree(
         "series/deep/c.png.tgm",
         "series/empty.txt.tgm",
     }
-    assert tegmen("open", "sealed", "-o", "opened", "-j", jobs).code == 0
+    assert process("open", "sealed", "-o", "opened", "-j", jobs).code == 0
     assert tree(home / "opened") == before == tree(study)
 
 

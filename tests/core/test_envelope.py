@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import cbor2
 import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
 
 from tegmen import canonical, envelope
-from tegmen.errors import FormatError, NotSealed, TegmenError, TooLarge, UnknownVersion
+from tegmen.errors import (
+    ConfigError,
+    FormatError,
+    NotSealed,
+    TegmenError,
+    TooLarge,
+    UnknownVersion,
+)
 from tegmen.files import MemoryReader
 from tegmen.interfaces import Wrapped
 
@@ -35,14 +44,17 @@ SLOT = envelope.Slot(
 )
 
 
+LEAF = (0, "file", "local", "images", "1", "hmac-sha-256", b"12345678", "AES-256-GCM", b"x" * 60)
+
+
 def read(raw: bytes) -> envelope.Core:
     return envelope.read_core(MemoryReader(raw))[0]
 
 
 def altered(key: int, value: object) -> bytes:
-    fields = canonical.decode(envelope.encode_core(CORE)[16:], "core")
-    fields[key] = value
-    return with_body(canonical.encode(dict(sorted(fields.items()))))
+    fields = [*canonical.decode(envelope.encode_core(CORE)[16:], "core")]
+    fields[key : key + 1] = [value]
+    return with_body(canonical.encode(fields))
 
 
 def with_body(body: bytes) -> bytes:
@@ -86,30 +98,50 @@ def test_a_newer_version_is_named() -> None:
         pytest.param(7, 200, id="a part count that does not fit"),
         pytest.param(7, None, id="no part count"),
         pytest.param(8, [], id="no geometry"),
-        pytest.param(8, [[1, 5], [200, 5]], id="runs not joined"),
-        pytest.param(8, [[201, (1 << 53) // 200]], id="a geometry that overflows"),
+        pytest.param(8, [1, 5, 200, 5], id="runs not joined"),
+        pytest.param(8, [201, (1 << 53) // 200], id="a geometry that overflows"),
         pytest.param(9, bytes(31), id="a short salt"),
-        pytest.param(11, [["b", "1"], ["a", "2"]], id="public context out of order"),
-        pytest.param(11, [["a", "1"], ["a", "2"]], id="public context twice"),
-        pytest.param(11, [["a"]], id="public context that is no pair"),
+        pytest.param(11, ["b", "1", "a", "2"], id="public context out of order"),
+        pytest.param(11, ["a", "1", "a", "2"], id="public context twice"),
+        pytest.param(11, ["a"], id="public context that is no pair"),
         pytest.param(12, ["trust", "purpose"], id="required context out of order"),
-        pytest.param(15, envelope.MAX_MANIFEST + 1, id="a manifest of more than 64 MiB"),
-        pytest.param(16, 1, id="an unknown field"),
+        pytest.param(15, envelope.MAX_MANIFEST + 1, id="a manifest of more than 4 MiB"),
+        pytest.param(16, 1, id="an unknown element"),
         pytest.param(3, b"file", id="bytes where text belongs"),
         pytest.param(5, -1, id="a negative segment size"),
         pytest.param(5, True, id="a boolean segment size"),
         pytest.param(6, -1, id="a negative tag placement"),
-        pytest.param(8, [[202, 5], [-1, 6]], id="a negative count"),
-        pytest.param(8, [[201, -5]], id="a negative length"),
-        pytest.param(8, [[True, 5], [200, 6]], id="a boolean count"),
+        pytest.param(8, [202, 5, -1, 6], id="a negative count"),
+        pytest.param(8, [201, -5], id="a negative length"),
+        pytest.param(8, [True, 5, 200, 6], id="a boolean count"),
         pytest.param(15, -1, id="a negative manifest size"),
         pytest.param(15, 1 << 64, id="a manifest size of more than eight bytes"),
         *(pytest.param(key, "e\u0301", id=f"text in field {key} not in NFC") for key in (1, 3, 4)),
         pytest.param(0, ["e\u0301"], id="a cipher not in NFC"),
         pytest.param(2, "e\u0301", id="a MAC not in NFC"),
-        pytest.param(11, [["a", "e\u0301"]], id="public context not in NFC"),
+        pytest.param(11, ["a", "e\u0301"], id="public context not in NFC"),
         pytest.param(12, ["e\u0301"], id="required context not in NFC"),
         pytest.param(13, "e\u0301", id="a profile not in NFC"),
+        pytest.param(0, "aes-256-gcm", id="a suite that is no array"),
+        pytest.param(2, 0, id="a MAC that is a number"),
+        pytest.param(2, b"", id="a MAC that is bytes"),
+        pytest.param(8, [[1, 100], [200, 524288]], id="a geometry of pairs"),
+        pytest.param(8, [1, 100, 200], id="a geometry that ends in a count"),
+        pytest.param(11, [], id="empty public context that is not null"),
+        pytest.param(11, "site", id="public context that is text"),
+        pytest.param(11, ["site", 1], id="a public value that is no text"),
+        pytest.param(12, [], id="empty required context that is not null"),
+        pytest.param(12, "trust", id="required context that is text"),
+        *(
+            pytest.param(key, value, id=f"a terminal escape in field {key}")
+            for key, value in [
+                (0, ["\x1b]0;x\x07"]),
+                (1, "a\nINFO all good"),
+                *((2, "\x1b[2J"), (3, "\x9b2J"), (4, "\u202e")),
+                *((11, ["a", "\x1b[2J"]), (11, ["\0", "a"]), (12, ["\r"]), (13, "x\x7f")),
+            ]
+        ),
+        pytest.param(13, "x" * 257, id="a profile of 257 characters"),
     ],
 )
 def test_a_core_that_says_something_else_is_refused(key: int, value: object) -> None:
@@ -120,15 +152,14 @@ def test_a_core_that_says_something_else_is_refused(key: int, value: object) -> 
 @pytest.mark.parametrize(
     ("honest", "other"),
     [
-        pytest.param(b"\xb0\x00\x81", b"\xb8\x10\x00\x81", id="a long form of the map's length"),
-        pytest.param(b"\xb0\x00\x81", b"\xbf\x00\x81", id="an indefinite map"),
-        pytest.param(b"\xb0\x00\x81", b"\xb0\x18\x00\x81", id="a long form of a key"),
-        pytest.param(b"\x07\x18\xc9", b"\x07\x19\x00\xc9", id="a long form of the part count"),
-        pytest.param(b"\x07\x18\xc9", b"\x07\xc2\x41\xc9", id="the part count as a bignum"),
-        pytest.param(b"\x01\x6baes", b"\xf5\x6baes", id="true where key 1 belongs"),
-        pytest.param(b"\x01\x6baes", b"\xf9\x3c\x00\x6baes", id="1.0 where key 1 belongs"),
-        pytest.param(b"\x01\x6baes", b"\x00\x6baes", id="a key twice"),
-        pytest.param(b"\x02\xf6", b"\x02\xf7", id="undefined where null belongs"),
+        pytest.param(b"\x90\x81", b"\x98\x10\x81", id="a long form of the array's length"),
+        pytest.param(b"\x90\x81", b"\x9f\x81", id="an indefinite array"),
+        pytest.param(b"\x90\x81", b"\xd9\xd9\xf7\x90\x81", id="a tag before the array"),
+        pytest.param(b"\x00\x18\xc9", b"\x00\x19\x00\xc9", id="a long form of the part count"),
+        pytest.param(b"\x00\x18\xc9", b"\x00\xc2\x41\xc9", id="the part count as a bignum"),
+        pytest.param(b"\x00\x18\xc9", b"\xf4\x18\xc9", id="false where 0 belongs"),
+        pytest.param(b"\x00\x18\xc9", b"\xf9\x00\x00\x18\xc9", id="0.0 where 0 belongs"),
+        pytest.param(b"gcm\xf6", b"gcm\xf7", id="undefined where null belongs"),
     ],
 )
 def test_a_core_in_another_encoding_is_refused(honest: bytes, other: bytes) -> None:
@@ -138,10 +169,33 @@ def test_a_core_in_another_encoding_is_refused(honest: bytes, other: bytes) -> N
         read(with_body(body.replace(honest, other)))
 
 
-def test_fields_out_of_order_are_refused() -> None:
+@pytest.mark.parametrize("count", [0, 15, 17])
+def test_another_number_of_elements_is_refused(count: int) -> None:
     fields = canonical.decode(envelope.encode_core(CORE)[16:], "core")
-    with pytest.raises(FormatError, match="order"):
-        read(with_body(canonical.encode({3: fields.pop(3), **fields})))
+    with pytest.raises(FormatError, match=f"core: {count} elements, 16 expected"):
+        read(with_body(canonical.encode((*fields, None)[:count])))
+
+
+def test_a_map_is_refused() -> None:
+    fields = canonical.decode(envelope.encode_core(CORE)[16:], "core")
+    with pytest.raises(FormatError, match="array"):
+        read(with_body(cbor2.dumps(dict(enumerate(fields)))))
+
+
+@pytest.mark.parametrize(
+    "empty", [{"public": ()}, {"required": ()}, {"public": (), "required": ()}]
+)
+def test_a_core_without_context_reads_back(empty: dict[str, Any]) -> None:
+    core = CORE._replace(**empty)
+    assert read(envelope.encode_core(core)) == core
+
+
+@pytest.mark.parametrize(
+    "changed", [{"profile": "a\nb"}, {"public": (("site", "x" * 257),)}, {"required": ("\ud800",)}]
+)
+def test_a_name_that_could_not_be_read_back_is_not_sealed(changed: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="printable"):
+        envelope.encode_core(CORE._replace(**changed))
 
 
 @given(st.data())
@@ -210,7 +264,7 @@ def test_a_zone_that_ends_early_is_an_error() -> None:
 
 
 def test_slots_of_an_unknown_kind_are_skipped_and_named() -> None:
-    encoded = canonical.encode([{0: 1, 8: 2, 9: []}, envelope._slot_map(SLOT)])
+    encoded = canonical.encode([[1, 2, []], LEAF])
     raw = envelope.encode_zone(1, encoded, 1024) + bytes(32)
     first = envelope.decode_zone(raw, 1024)
     assert first is not None
@@ -219,8 +273,8 @@ def test_slots_of_an_unknown_kind_are_skipped_and_named() -> None:
 
 
 def decoded(slots: object) -> envelope.Zone | None:
-    raw = envelope.encode_zone(1, canonical.encode(slots), 1024) + bytes(32)
-    return envelope.decode_zone(raw, 1024)
+    raw = envelope.encode_zone(1, canonical.encode(slots), 8192) + bytes(32)
+    return envelope.decode_zone(raw, 8192)
 
 
 @pytest.mark.parametrize(
@@ -228,15 +282,22 @@ def decoded(slots: object) -> envelope.Zone | None:
     [
         pytest.param([], id="none"),
         pytest.param({0: 0}, id="no array"),
-        pytest.param([1], id="a slot that is no map"),
-        pytest.param([{**envelope._slot_map(SLOT), 9: 1}], id="an unknown field"),
-        pytest.param([{**envelope._slot_map(SLOT), 8: "x"}], id="text where bytes belong"),
-        pytest.param([{**envelope._slot_map(SLOT), 3: "e\u0301"}], id="a key id not in NFC"),
-        pytest.param([{**envelope._slot_map(SLOT), 0: False}], id="a boolean kind"),
-        pytest.param([{0: 1, 8: -2}], id="a negative integer in an unknown kind"),
-        pytest.param([{0: 1, "a": 2}], id="a text key in an unknown kind"),
-        pytest.param([{0: 1, 8: 1.5}], id="a float in an unknown kind"),
-        pytest.param([{0: -1}], id="a negative kind"),
+        pytest.param([1], id="a slot that is no array"),
+        pytest.param([[]], id="a slot without a kind"),
+        pytest.param([[*LEAF, 1]], id="an unknown element"),
+        pytest.param([LEAF[:-1]], id="a missing element"),
+        pytest.param([[*LEAF[:8], "x"]], id="text where bytes belong"),
+        pytest.param([[*LEAF[:3], "e\u0301", *LEAF[4:]]], id="a key id not in NFC"),
+        *(
+            pytest.param([[*LEAF[:n], "\x1b[2J", *LEAF[n + 1 :]]], id=f"an escape in field {n}")
+            for n in (1, 2, 3, 4, 5, 7)
+        ),
+        pytest.param([[*LEAF[:4], "1" * 257, *LEAF[5:]]], id="a version of 257 characters"),
+        pytest.param([[False, *LEAF[1:]]], id="a boolean kind"),
+        pytest.param([[1, -2]], id="a negative integer in an unknown kind"),
+        pytest.param([[1, {0: 2}]], id="a map in an unknown kind"),
+        pytest.param([[1, 1.5]], id="a float in an unknown kind"),
+        pytest.param([[-1]], id="a negative kind"),
     ],
 )
 def test_slots_that_are_not_of_the_format_are_refused(slots: object) -> None:
@@ -244,9 +305,24 @@ def test_slots_that_are_not_of_the_format_are_refused(slots: object) -> None:
         decoded(slots)
 
 
+@pytest.mark.parametrize("start", [LEAF[:8], (1,)], ids=["leaf", "unknown kind"])
+def test_a_slot_of_more_than_4096_bytes_is_refused(start: tuple[object, ...]) -> None:
+    assert decoded([LEAF, [*start, bytes(3900)], LEAF])
+    with pytest.raises(FormatError, match="longer than 4096"):
+        decoded([LEAF, [*start, bytes(4096)]])
+
+
+def test_a_slot_that_could_not_be_read_back_is_not_sealed() -> None:
+    for changed in (SLOT._replace(store="a\tb"), SLOT._replace(kind="x" * 257)):
+        with pytest.raises(ConfigError, match="printable"):
+            envelope.encode_slots([changed])
+    with pytest.raises(ConfigError, match="printable"):
+        envelope.encode_slots([SLOT._replace(wrapped=evolve(SLOT.wrapped, version="\x1b"))])
+
+
 @given(st.data())
 def test_what_slots_are_read_from_is_deterministic_cbor(data: st.DataObject) -> None:
-    encoded = bytearray(canonical.encode([envelope._slot_map(SLOT), {0: 1, 5: [b"", None]}]))
+    encoded = bytearray(canonical.encode([LEAF, [1, 5, [b"", None]]]))
     for _ in range(data.draw(st.integers(1, 3))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     raw = envelope.encode_zone(1, bytes(encoded), 1024) + bytes(32)

@@ -85,7 +85,8 @@ class SecondReader:
         (name,) = self.core[0]
         label = self.h + self.x + b"\0" + number(1, len(name)) + name.encode() + number(4, index)
         aead = AEADS[name](self.derive(b"cipher", label))
-        lengths = [length for count, length in self.core[8] for _ in range(count)]
+        runs = iter(self.core[8])
+        lengths = [length for count in runs for length in [next(runs)] * count]
         at = self.manifest_at + self.core[15]
         size = self.core[5]
         for length in lengths[: index - 1]:
@@ -119,12 +120,15 @@ def test_a_second_reader_opens_what_was_sealed(
     reader = SecondReader(target.getvalue())
     assert reader.slots(0) == reader.slots(1)
     slot = reader.slots()[0]
-    assert (slot[1], slot[2], slot[3]) == ("memory", "local", "images")
+    assert (slot[0], slot[1], slot[2], slot[3], len(slot)) == (0, "memory", "local", "images", 9)
+    assert len(reader.core) == 16
+    assert reader.core[11] == (["site", "north"] if context else None)
+    assert reader.core[12] == (sorted(context) or None)
     store = stores["local"]
     assert isinstance(store, MemoryKeyStore)
     data_key = store._aead("images").decrypt(slot[8][:12], slot[8][12:], reader.core[10])
     reader.unlock(data_key, context)
-    item = reader.manifest()[0][0]
-    assert (item[0], item[1], item[2]) == ("scan.png", "image/png", "file")
-    assert reader.manifest()[1] == [[1, size]]
+    items, lengths, note = reader.manifest()
+    assert items == [["scan.png", "image/png", "file", b"", [1, 2]]]
+    assert (lengths, note) == ([1, size], b"")
     assert reader.part(1) == image

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -57,23 +59,26 @@ def padded(body: bytes) -> bytes:
     return (len(body).to_bytes(4, "big") + body).ljust(256, b"\0")
 
 
-ITEM = {0: "ct.dcm", 1: "application/dicom", 2: "dicom", 3: b"note", 4: [[1, 0], [3, 1]]}
-FIELDS = {0: [ITEM], 1: [[1, 700], [2, 512], [1, 500]], 2: b"carrier"}
+ITEM = ["ct.dcm", "application/dicom", "dicom", b"note", [1, 0, 3, 1]]
+FIELDS = [[ITEM], [1, 700, 2, 512, 1, 500], b"carrier"]
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param({**FIELDS, 3: b""}, id="an unknown field"),
-        pytest.param({**FIELDS, 2: "carrier"}, id="text where bytes belong"),
-        pytest.param({**FIELDS, 0: [{**ITEM, 5: 0}]}, id="an unknown field of an item"),
-        pytest.param({**FIELDS, 0: [{**ITEM, 0: "e\u0301"}]}, id="a name not in NFC"),
-        pytest.param({**FIELDS, 0: [{**ITEM, 4: [[1, 0], [3, True]]}]}, id="a boolean kind"),
-        pytest.param({**FIELDS, 0: [{**ITEM, 4: [[1, 0], [3, -1]]}]}, id="a negative kind"),
-        pytest.param({**FIELDS, 1: [[1, 700], [2, 512], [1, -1]]}, id="a negative length"),
-        pytest.param({**FIELDS, 1: [[1, 700], [4, 512], [-1, 1]]}, id="a negative count"),
-        pytest.param([FIELDS], id="no map"),
-        pytest.param({1: FIELDS[1], 0: FIELDS[0], 2: b""}, id="fields out of order"),
+        pytest.param([*FIELDS, b""], id="an unknown element"),
+        pytest.param(FIELDS[:2], id="a missing element"),
+        pytest.param([*FIELDS[:2], "carrier"], id="text where bytes belong"),
+        pytest.param([[[*ITEM, 0]], *FIELDS[1:]], id="an unknown element of an item"),
+        pytest.param([[["e\u0301", *ITEM[1:]]], *FIELDS[1:]], id="a name not in NFC"),
+        pytest.param([[[*ITEM[:4], [1, 0, 3, True]]], *FIELDS[1:]], id="a boolean kind"),
+        pytest.param([[[*ITEM[:4], [1, 0, 3, -1]]], *FIELDS[1:]], id="a negative kind"),
+        pytest.param([FIELDS[0], [1, 700, 2, 512, 1, -1], b""], id="a negative length"),
+        pytest.param([FIELDS[0], [1, 700, 4, 512, -1, 1], b""], id="a negative count"),
+        pytest.param([FIELDS[0], [[1, 700], [2, 512], [1, 500]], b""], id="lengths in pairs"),
+        pytest.param([[ITEM, [*ITEM[:4], []]], *FIELDS[1:]], id="two items"),
+        pytest.param(dict(enumerate(FIELDS)), id="a map"),
+        pytest.param([FIELDS[1], FIELDS[0], b""], id="elements out of order"),
     ],
 )
 def test_what_is_not_of_the_format_is_refused(fields: object) -> None:
@@ -98,12 +103,44 @@ def test_what_a_manifest_is_read_from_is_deterministic_cbor(data: st.DataObject)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50))
 def test_runs_expand_to_what_they_were_made_of(values: list[int]) -> None:
     runs = manifest.runs(values)
-    assert manifest.expand([(int(count), int(value)) for count, value in runs]) == values
-    decoded = canonical.decode(canonical.encode(runs), "runs")
+    expanded = manifest.Expanded([(int(count), int(value)) for count, value in runs])
+    assert [*expanded] == values
+    assert [expanded[number] for number in range(len(values))] == values
+    assert [expanded[number - len(values)] for number in range(len(values))] == values
+    assert expanded[1:-1] == values[1:-1]
+    for number in (len(values), -len(values) - 1):
+        with pytest.raises(IndexError):
+            expanded[number]
+    decoded = canonical.decode(canonical.encode(canonical.flat(runs)), "runs")
     assert [list(run) for run in canonical.runs(decoded, "runs")] == runs
 
 
-@pytest.mark.parametrize("name", ["ct.dcm", "Müller scan (2).png", "x" * 255, ".profile"])
+def test_expanding_takes_no_more_memory_than_the_runs() -> None:
+    tracemalloc.start()
+    try:
+        lengths = manifest.Expanded([((1 << 32) - 2, 0), (1, 7)])
+        assert (len(lengths), lengths[-1], lengths[-2]) == ((1 << 32) - 1, 7, 0)
+        assert next(iter(lengths)) == 0
+        assert tracemalloc.get_traced_memory()[1] < 10_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_as_many_lengths_fit_as_a_large_slide_has_tiles() -> None:
+    def of(count: int) -> manifest.Manifest:
+        lengths = tuple((1, 100_000 + number) for number in range(count))
+        return manifest.Manifest((ENTRY._replace(kinds=((count, 1),)),), lengths, b"")
+
+    many = of(100_000)
+    raw = manifest.encode(many)
+    assert len(raw) < 700_000
+    assert manifest.decode(raw, [(100_000, 200_000)]) == many
+    with pytest.raises(TooLarge, match="manifest would need") as refused:
+        manifest.encode(of(700_000))
+    assert "fewer frames" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["ct.dcm", "Müller scan (2).png", "x" * 255, "console.txt", "a-b"])
 def test_ordinary_names_pass(name: str) -> None:
     assert manifest.check_name(name) == name
 
@@ -112,12 +149,15 @@ def test_ordinary_names_pass(name: str) -> None:
     "name",
     [
         *["", ".", "..", "../x", "a/b", "/etc/passwd", "a\\b", "C:x", "a\0b", "a\nb"],
-        *["\u202egnp.exe", "x" * 256, "é" * 200, "trailing.", "trailing "],
+        *["\u202egnp.exe", "x" * 256, "é" * 200, "trailing.", "trailing ", "\ud800"],
+        *[".profile", ".bashrc", "-", "-rf", "CON", "nul.txt", "aux .png", "COM1", "lpt².dcm"],
     ],
 )
-def test_hostile_names_are_refused(name: str) -> None:
-    with pytest.raises(FormatError, match="sealed name"):
+def test_hostile_names_are_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(FormatError, match="sealed name") as refused:
         manifest.check_name(name)
+    assert len(name) < 4 or name not in str(refused.value)
+    assert refused.value.hint == "give -o FILE"
 
 
 def test_frames_are_padded_to_the_longest_and_headers_are_not() -> None:

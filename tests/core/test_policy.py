@@ -152,9 +152,19 @@ def test_a_rule_that_denies_refuses_with_its_reason_and_no_value() -> None:
     assert "SECRET" not in str(caught.value) + caught.value.hint
 
 
-def test_a_named_profile_asks_no_rule() -> None:
+def test_a_named_profile_replaces_what_a_rule_would_choose() -> None:
     decision = decide({"Modality": "CT"}, NORTH, profile="files")
-    assert (decision.profile.name, decision.rule, decision.steps) == ("files", EXPLICIT, ())
+    assert (decision.profile.name, decision.rule) == ("files", EXPLICIT)
+    assert [(step.rule, step.matched) for step in decision.steps] == [("ct-and-mr", True)]
+
+
+def test_a_named_profile_is_no_way_around_a_rule_that_denies() -> None:
+    with pytest.raises(PolicyRefused, match="reports are not images") as caught:
+        decide({"Modality": "SR"}, profile="files")
+    assert [step.matched for step in caught.value.steps] == [False, True]
+    nothing_matches = '[[rules]]\nname = "all"\ndeny = "closed"\n'
+    with pytest.raises(PolicyRefused, match="closed"):
+        decide(profile="files", rules=nothing_matches)
 
 
 def test_an_unknown_profile_is_a_config_error() -> None:

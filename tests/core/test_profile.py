@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
+import pwd
 import random
 from pathlib import Path
 
@@ -367,6 +369,16 @@ def test_a_file_is_read_with_its_folder_as_base(
     assert (config.path, config.base, config.where) == (file, file.parent, "tegmen.toml")
 
 
+@pytest.fixture
+def shared_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group that files here have is one that several users are in."""
+    honest = grp.getgrgid
+    monkeypatch.setattr(
+        grp, "getgrgid", lambda gid: grp.struct_group((honest(gid)[0], "x", gid, ["somebody"]))
+    )
+
+
+@pytest.mark.usefixtures("shared_group")
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_a_file_that_others_may_write_is_refused(file: Path, mode: int) -> None:
     file.chmod(mode)
@@ -375,6 +387,36 @@ def test_a_file_that_others_may_write_is_refused(file: Path, mode: int) -> None:
     assert e.value.hint == f"run: chmod go-w '{file}'"
 
 
+def test_the_private_group_of_the_owner_may_write(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ubuntu makes one for each user, with the umask 002."""
+    owner = pwd.getpwuid(os.geteuid())
+    private = grp.struct_group((owner.pw_name, "x", owner.pw_gid, []))
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: private)
+    os.chown(file, -1, owner.pw_gid)
+    os.chown(file.parent, -1, owner.pw_gid)
+    file.chmod(0o664)
+    file.parent.chmod(0o775)
+    assert load(file).version == 1
+    file.chmod(0o666)
+    with pytest.raises(InsecureConfig):
+        load(file)
+
+
+def test_a_group_that_has_no_name_is_not_private(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless(gid: int) -> grp.struct_group:
+        raise KeyError(gid)
+
+    monkeypatch.setattr(grp, "getgrgid", nameless)
+    file.chmod(0o664)
+    with pytest.raises(InsecureConfig, match="may be written by others"):
+        load(file)
+
+
+@pytest.mark.usefixtures("shared_group")
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
 def test_a_folder_that_others_may_write_is_refused(file: Path, mode: int) -> None:
     file.parent.chmod(mode)
@@ -401,6 +443,39 @@ def test_in_a_sticky_folder_a_strangers_file_is_refused(file: Path) -> None:
     os.chown(file, 12345, 12345)
     with pytest.raises(InsecureConfig, match="belongs to another user"):
         load(file)
+
+
+def test_a_strangers_file_or_folder_is_refused(file: Path) -> None:
+    if os.getuid():
+        pytest.skip("only root can give a file away")
+    for entry in (file, file.parent):
+        os.chown(entry, 12345, 12345)
+        with pytest.raises(InsecureConfig, match=rf"{entry} belongs to another user \(uid 12345\)"):
+            load(file)
+        os.chown(entry, 0, 0)
+    assert load(file).version == 1
+
+
+def test_a_link_that_a_stranger_put_there_is_refused(file: Path, tmp_path: Path) -> None:
+    if os.getuid():
+        pytest.skip("only root can give a file away")
+    link = tmp_path / "link.toml"
+    link.symlink_to(file)
+    os.chown(link, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(InsecureConfig, match=r"link\.toml belongs to another user"):
+        load(link)
+
+
+def test_folders_above_count_too(file: Path, tmp_path: Path) -> None:
+    deep = file.parent / "one" / "two"
+    deep.mkdir(parents=True)
+    inner = file.rename(deep / "tegmen.toml")
+    assert load(inner).version == 1
+    file.parent.chmod(0o777)
+    with pytest.raises(InsecureConfig, match=r"my site may be written by others \(mode 0777\)"):
+        load(inner)
+    file.parent.chmod(0o1777)  # as /tmp
+    assert load(inner).version == 1
 
 
 def test_a_link_is_no_way_around_the_folder(file: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (info / "entry_points.txt").write_text(points)
         for module, text in code.items():
             (site / f"{module}.py").write_text(text)
+        (info / "RECORD").write_text("".join(f"{module}.py,,\n" for module in code))
         monkeypatch.syspath_prepend(str(site))
         return site
 
@@ -193,6 +195,52 @@ def test_only_what_the_allow_list_covers_is_loaded(
     with pytest.raises(PluginNotAllowed, match=r"acme-rot 1\.0 \(module acme_rot\)"):
         registry.cipher("acme-rot")
     assert "acme_rot" not in sys.modules
+
+
+FOREIGN = "raise SystemExit('a foreign module was imported')"
+
+
+def test_an_allow_list_with_a_distribution_takes_no_module_of_another_origin(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("acme-rot", "[tegmen.ciphers]\nacme-rot = acme_rot\n", acme_rot=cipher("acme-rot"))
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "acme_rot.py").write_text(FOREIGN)
+    monkeypatch.syspath_prepend(str(tmp_path / "shadow"))
+    with pytest.raises(PluginNotAllowed, match="from a file that is not known to be of acme-rot"):
+        Registry([Allowed("acme_rot", "acme-rot")]).cipher("acme-rot")
+    assert "acme_rot" not in sys.modules
+    with pytest.raises(PluginBroken, match="foreign"):  # no distribution was asked for
+        Registry([Allowed("acme_rot")]).cipher("acme-rot")
+
+
+def test_a_distribution_without_a_list_of_files_decides_nothing(install: Install) -> None:
+    points = "[tegmen.ciphers]\nacme-rot = acme_rot\n"
+    site = install("acme-rot", points, acme_rot=cipher("acme-rot"))
+    (site / "acme_rot-1.0.dist-info" / "RECORD").unlink()
+    with pytest.raises(PluginNotAllowed):
+        Registry([Allowed("acme_rot", "acme-rot")]).cipher("acme-rot")
+    assert Registry([Allowed("acme_rot")]).cipher("acme-rot")
+
+
+@pytest.mark.parametrize(("folder", "loads"), [("project", True), ("elsewhere", False)])
+def test_in_an_editable_installation_the_projects_files_belong(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, loads: bool
+) -> None:
+    site = install("acme-rot", "[tegmen.ciphers]\nacme-rot = acme_space.rot\n")
+    about = {"url": (tmp_path / "project").as_uri(), "dir_info": {"editable": True}}
+    (site / "acme_rot-1.0.dist-info" / "direct_url.json").write_text(json.dumps(about))
+    package = tmp_path / folder / "src" / "acme_space"  # a namespace package
+    package.mkdir(parents=True)
+    (package / "rot.py").write_text(cipher("acme-rot"))
+    monkeypatch.syspath_prepend(str(package.parent))
+    registry = Registry([Allowed("acme_space.rot", "acme-rot")])
+    if loads:
+        assert registry.cipher("acme-rot")
+        return
+    with pytest.raises(PluginNotAllowed):
+        registry.cipher("acme-rot")
+    assert "acme_space.rot" not in sys.modules
 
 
 def test_an_unknown_name_says_what_may_be_meant(install: Install) -> None:

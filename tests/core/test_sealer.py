@@ -6,8 +6,9 @@ import contextlib
 import io
 import os
 import pickle
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tegmen import MemorySink, Sealer, envelope, files
+from tegmen import Allowed, Sealer, envelope, files
 from tegmen.errors import (
-    AuditRefused,
     CannotUnwrap,
     ContextMismatch,
     ContextMissing,
@@ -34,7 +34,8 @@ from tegmen.errors import (
     TegmenError,
     WrongKey,
 )
-from tegmen.interfaces import Event, KeyStore
+from tegmen.interfaces import KeyStore
+from tegmen.profile import Config, Plugins
 from tegmen.testing.hostile_ciphers import HostileCipher
 from tegmen.testing.hostile_containers import ShortSource
 from tegmen.testing.hostile_keystores import (
@@ -341,42 +342,6 @@ def test_the_source_is_never_touched(sealer: Sealer, tmp_path: Path) -> None:
     assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
 
 
-def test_the_audit_hears_intent_before_anything_is_released(
-    sealer: Sealer, audit: MemorySink
-) -> None:
-    sealed = seal(sealer, b"image")
-    unseal(sealer, sealed)
-    with pytest.raises(IntegrityError):
-        unseal(sealer, sealed[:-1] + b"?")
-    told = [(event.action, event.phase, event.reason) for event in audit.events]
-    assert told == [
-        ("seal", "done", ""),
-        ("open", "intent", ""),
-        ("open", "done", ""),
-        ("open", "intent", ""),
-        ("open", "failed", "SegmentAltered"),
-    ]
-    assert audit.events[0].object_id == audit.events[1].object_id
-    assert audit.events[1].keys == ("local/images@1",)
-
-
-@pytest.mark.parametrize("error", [AuditRefused("ask the patient"), OSError("disk full")])
-def test_an_audit_sink_can_veto(make_sealer: MakeSealer, error: Exception) -> None:
-    sealer = make_sealer()
-    sealed = seal(sealer, b"image")
-
-    class Veto:
-        def emit(self, event: Event) -> None:
-            if event.phase == "intent":
-                raise error
-
-    guarded = Sealer(sealer.config, sealer.registry, audit=[Veto()])
-    target = io.BytesIO()
-    with pytest.raises(AuditRefused):
-        guarded.open(sealed, target)
-    assert target.getvalue() == b""
-
-
 def test_the_policy_decides_what_may_open(make_sealer: MakeSealer) -> None:
     sealed = seal(make_sealer(), b"image", profile="bound", context=BOUND)
     strict = make_sealer({"[profiles.plain]": '[policy]\nopen = ["aes-256-gcm"]\n[profiles.plain]'})
@@ -403,9 +368,103 @@ def test_threads_share_a_sealer(sealer: Sealer) -> None:
     assert problems == []
 
 
+@contextlib.contextmanager
+def often_switching() -> Iterator[None]:
+    """Threads take turns so often that what is not locked goes wrong soon."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_share_an_open_object(sealer: Sealer, tmp_path: Path) -> None:
+    """One file and one buffer are behind all parts of it."""
+    data = os.urandom(300_000)
+    (tmp_path / "sealed").write_bytes(seal(sealer, data))
+    problems: list[BaseException] = []
+    with sealer.opened(tmp_path / "sealed") as opened, often_switching():
+
+        def work() -> None:
+            try:
+                for _ in range(10):
+                    assert opened.read(0) == data
+                    assert opened.verify().verified
+            except BaseException as error:
+                problems.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "x" * 256, "line\nbreak", "\udcff"])
+def test_what_could_not_be_restored_under_its_name_is_not_sealed(
+    sealer: Sealer, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(InputError, match="name of the original") as caught:
+        sealer.seal(b"image", tmp_path / "sealed", name=name)
+    assert "--name" in caught.value.hint
+    assert name not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_whose_name_cannot_be_restored_needs_another(sealer: Sealer, tmp_path: Path) -> None:
+    odd = tmp_path / "a\nb"
+    odd.write_bytes(b"image")
+    with pytest.raises(InputError, match="name of the original"):
+        sealer.seal(odd, io.BytesIO())
+    assert sealer.seal(odd, io.BytesIO(), name="ab").name == "ab"
+
+
 def test_a_sealer_is_rebuilt_not_pickled(sealer: Sealer) -> None:
     with pytest.raises(TypeError, match="from_file"):
         pickle.dumps(sealer)
+
+
+CARRIERS = """
+from tegmen.hooks import hookimpl
+
+@hookimpl
+def tegmen_carriers():
+    return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("allow", "profiles", "imported"),
+    [
+        (None, True, False),
+        (("tegmen_image",), True, False),
+        (("tegmen_image", "stranger"), True, True),
+        (None, False, True),
+        (("tegmen_image",), False, False),
+    ],
+)
+def test_no_plugin_is_imported_for_an_unknown_file_unless_it_is_named(
+    sealer: Sealer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    allow: tuple[str, ...] | None,
+    profiles: bool,
+    imported: bool,
+) -> None:
+    info = tmp_path / "stranger-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[tegmen.carriers]\nstranger = stranger\n")
+    (tmp_path / "stranger.py").write_text(CARRIERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "stranger", raising=False)
+    plugins = Plugins(None if allow is None else tuple(map(Allowed, allow)))
+    config = evolve(sealer.config, plugins=plugins)
+    if not profiles:
+        config = Config(version=1, rules=(), plugins=plugins)
+    with pytest.raises(NotSealed):
+        Sealer(config).inspect(b"just some file of forty bytes ..........")
+    assert ("stranger" in sys.modules) is imported
 
 
 def test_explain_names_the_rule(sealer: Sealer) -> None:

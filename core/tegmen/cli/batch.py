@@ -156,8 +156,9 @@ class Tally:
         for path in self._jobs.skipped:
             self._screen.note(f"skipped {path}: a link or a device")
         seconds = time.monotonic() - self._started
+        files = "1 file" if self._files == 1 else f"{self._files:,} files"
         size = decimal(self._bytes)
-        self._screen.note(f"{self._verb.done} {self._files:,} files, {size}, in {seconds:.1f} s")
+        self._screen.note(f"{self._verb.done} {files}, {size}, in {seconds:.1f} s")
         for source, fault in self._failed:
             self._screen.fail(f"{source}: {fault}")
         if self._failed:
@@ -176,10 +177,11 @@ def refuse_mixed(settings: Settings, output: str) -> None:
 
 def _sealed(outcome: Outcome, receipt: Receipt) -> str:
     chosen = f"rule {receipt.rule}" if receipt.rule != EXPLICIT else "named by you"
+    unproved = f"\n  not tried here: {', '.join(receipt.unproved)}" if receipt.unproved else ""
     return (
         f"{outcome.job.source} -> {outcome.target}\n"
         f"  sealed with profile {receipt.profile} ({chosen}): {receipt.cipher} in "
-        f"{receipt.carrier}, for {', '.join(receipt.keys)}"
+        f"{receipt.carrier}, for {', '.join(receipt.keys)}{unproved}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
 
 import click
 from attrs import frozen
@@ -48,7 +48,8 @@ def fault_of(error: BaseException) -> Fault:
     kind = type(error).__name__
     trace = _trace(error)
     if isinstance(error, TegmenError):
-        return Fault(kind, str(error), error.hint, error.exit_code, trace)
+        message = "; ".join((str(error), *getattr(error, "__notes__", ())))
+        return Fault(kind, message, error.hint, error.exit_code, trace)
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return Fault("Interrupted", "interrupted; no file was left half-written", "", INTERRUPTED)
     if isinstance(error, click.ClickException):
@@ -74,18 +75,18 @@ def _trace(error: BaseException) -> str:
 def report(error: BaseException, arguments: Sequence[str]) -> int:
     """Say what went wrong, the way the arguments ask for, and return the exit code."""
     fault = fault_of(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return fault.exit_code
     if "--debug" in arguments and fault.trace:
         click.echo(fault.trace, err=True, nl=False)
     show(fault, json="--json" in arguments)
     return fault.exit_code
 
 
-def show(fault: Fault, *, json: bool, **where: Any) -> None:
-    """One failure: words to standard error, and a document to standard output if asked for.
-
-    Args:
-        where: more members of the document.
-    """
+def show(fault: Fault, *, json: bool) -> None:
+    """One failure: words to standard error, and a document to standard output if asked for."""
     click.echo(f"error: {plain_lines(str(fault))}", err=True)
     if json:
-        click.echo(document({**where, "error": fault.as_json}))
+        with suppress(OSError):  # it may be standard output that failed
+            click.echo(document({"error": fault.as_json}))

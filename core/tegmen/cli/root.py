@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from tegmen.cli.settings import Settings, common
+from tegmen.problem import did_you_mean, shown
 
 if TYPE_CHECKING:
     from tegmen.registry import Registry
@@ -49,6 +50,16 @@ class Root(click.Group):
         if cmd_name in _installed().names("commands"):
             return ctx.ensure_object(Settings).registry().command(cmd_name)
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        known = self.list_commands(ctx) if self.get_command(ctx, name) is None else []
+        if known and not name.startswith("-"):
+            meant = did_you_mean(name, known)
+            raise click.UsageError(f"there is no command {shown(name)}; {meant}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.list_commands(ctx)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import itertools
 import time
 from typing import ClassVar, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -173,3 +175,74 @@ class UnboundedCipher(HostileCipher):
         segmenting="whole-part",
         approvals=("its author",),
     )
+
+
+class ClearCipher(HostileCipher):
+    """Leaves the plaintext as it is, and puts a good tag behind it."""
+
+    info: ClassVar[CipherInfo] = evolve(HostileCipher.info, memory_factor=16.0)
+
+    def start(self, key: bytes, /) -> SegmentCipher:
+        return _Tagged(self, key)
+
+    def keystream(self, _key: bytes, _nonce: bytes, length: int) -> bytes:
+        """What the plaintext is combined with."""
+        return bytes(length)
+
+    def tag(self, key: bytes, nonce: bytes, associated_data: bytes, ciphertext: bytes) -> bytes:
+        """Depends on all of these."""
+        size = len(associated_data).to_bytes(8, "big")
+        return hmac.digest(key, nonce + size + associated_data + ciphertext, "sha256")[:16]
+
+
+@frozen
+class _Tagged:
+    """A keystream, and a tag over what comes of it."""
+
+    cipher: ClearCipher
+    key: bytes
+
+    def encrypt_into(
+        self, nonce: Buffer, data: Buffer, associated_data: Buffer | None, buf: Buffer, /
+    ) -> int:
+        ciphertext = self._combined(nonce, data)
+        memoryview(buf)[:] = ciphertext + self._tag(nonce, associated_data, ciphertext)
+        return len(buf)
+
+    def decrypt_into(
+        self, nonce: Buffer, data: Buffer, associated_data: Buffer | None, buf: Buffer, /
+    ) -> int:
+        ciphertext, tag = bytes(data[:-16]), bytes(data[-16:])
+        if not hmac.compare_digest(tag, self._tag(nonce, associated_data, ciphertext)):
+            raise InvalidTag
+        memoryview(buf)[:] = self._combined(nonce, ciphertext)
+        return len(buf)
+
+    def _combined(self, nonce: Buffer, data: Buffer) -> bytes:
+        keystream = self.cipher.keystream(self.key, bytes(nonce), len(data))
+        outcome = int.from_bytes(keystream, "big") ^ int.from_bytes(data, "big")
+        return outcome.to_bytes(len(data), "big")
+
+    def _tag(self, nonce: Buffer, associated_data: Buffer | None, ciphertext: bytes) -> bytes:
+        return self.cipher.tag(self.key, bytes(nonce), bytes(associated_data or b""), ciphertext)
+
+
+class OnePadCipher(ClearCipher):
+    """Has one keystream for all segments, and a tag that hides it."""
+
+    def keystream(self, key: bytes, _nonce: bytes, length: int) -> bytes:
+        return hashlib.shake_256(key).digest(length)
+
+
+class ShortKeyCipher(ClearCipher):
+    """Encrypts with 8 bits of its key; the tag takes all of them."""
+
+    def keystream(self, key: bytes, nonce: bytes, length: int) -> bytes:
+        return hashlib.shake_256(key[:1] + nonce).digest(length)
+
+
+class ShortestKeyCipher(ShortKeyCipher):
+    """Encrypts and authenticates with 8 bits of its key."""
+
+    def tag(self, key: bytes, nonce: bytes, associated_data: bytes, ciphertext: bytes) -> bytes:
+        return super().tag(key[:1], nonce, associated_data, ciphertext)

@@ -1,4 +1,4 @@
-"""Key stores for tests: one that works, in memory, and three that go wrong in known ways."""
+"""Key stores for tests: one that works, in memory, and four that go wrong in known ways."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MemoryKeyStore:
 
     def wrap(self, key_id: str, data_key: bytes, context: bytes) -> Wrapped:
         info = self.describe(key_id)
-        nonce = os.urandom(12)
+        nonce = self._nonce()
         blob = nonce + self._aead(key_id).encrypt(nonce, data_key, context)
         return Wrapped(key_id, "1", info.check_kind, info.check_value, info.algorithm, blob)
 
@@ -60,8 +60,18 @@ class MemoryKeyStore:
             raise KeyNotFound(f"no key {key_id!r} in memory", hint="name it when making the store")
         return self._keys[key_id]
 
+    def _nonce(self) -> bytes:
+        return os.urandom(12)
+
     def _aead(self, key_id: str) -> AESGCM:
         return AESGCM(hashlib.sha256(b"wrap" + self._key(key_id)).digest())
+
+
+class OneNonceKeyStore(MemoryKeyStore):
+    """Uses one nonce for all data keys."""
+
+    def _nonce(self) -> bytes:
+        return bytes(12)
 
 
 class SwappedKeyStore:

@@ -55,6 +55,11 @@ class KeyStorePowers:
     """Tests of the optional interfaces, each skipped for a store that does not have it."""
 
     @pytest.fixture
+    def opener(self, store: KeyStore) -> KeyStore:
+        """What opens that which `store` wraps; for a store that only wraps, its other half."""
+        return store
+
+    @pytest.fixture
     def empty_store(self) -> KeyStore | None:
         """A store without keys that can take the backup of `store`; None skips its test."""
         return None
@@ -76,7 +81,9 @@ class KeyStorePowers:
             rotator.create(name)
         assert store.describe(name) == info
 
-    def test_old_versions_unwrap_after_rotation(self, store: KeyStore, key_id: str) -> None:
+    def test_old_versions_unwrap_after_rotation(
+        self, store: KeyStore, opener: KeyStore, key_id: str
+    ) -> None:
         rotator, name = able(store, Rotator), key_for(store, key_id)
         data_key = os.urandom(32)
         old = store.wrap(name, data_key, CONTEXT)
@@ -84,12 +91,14 @@ class KeyStorePowers:
         new = store.wrap(name, data_key, CONTEXT)
         assert new.version == info.version != old.version
         assert new.check_kind == "none" or new.check_value != old.check_value
-        assert store.unwrap(old, CONTEXT) == store.unwrap(new, CONTEXT) == data_key
+        assert opener.unwrap(old, CONTEXT) == opener.unwrap(new, CONTEXT) == data_key
         for blob, claim in ((old.blob, new), (new.blob, old)):
             with pytest.raises(WrongKey):
-                store.unwrap(evolve(claim, blob=blob), CONTEXT)
+                opener.unwrap(evolve(claim, blob=blob), CONTEXT)
 
-    def test_a_disabled_key_comes_back(self, store: KeyStore, key_id: str) -> None:
+    def test_a_disabled_key_comes_back(
+        self, store: KeyStore, opener: KeyStore, key_id: str
+    ) -> None:
         rotator, name = able(store, Rotator), key_for(store, key_id)
         data_key = os.urandom(32)
         wrapped = store.wrap(name, data_key, CONTEXT)
@@ -97,19 +106,21 @@ class KeyStorePowers:
         with pytest.raises(KeyDisabled):
             store.wrap(name, data_key, CONTEXT)
         with pytest.raises(KeyDisabled):
-            store.unwrap(wrapped, CONTEXT)
+            opener.unwrap(wrapped, CONTEXT)
         assert rotator.set_state(name, None, True).state == "enabled"
-        assert store.unwrap(wrapped, CONTEXT) == data_key
+        assert opener.unwrap(wrapped, CONTEXT) == data_key
 
-    def test_disables_one_version_alone(self, store: KeyStore, key_id: str) -> None:
+    def test_disables_one_version_alone(
+        self, store: KeyStore, opener: KeyStore, key_id: str
+    ) -> None:
         rotator, name = able(store, Rotator), key_for(store, key_id)
         data_key = os.urandom(32)
         old = store.wrap(name, data_key, CONTEXT)
         rotator.rotate(name)
         rotator.set_state(name, old.version, False)
         with pytest.raises(KeyDisabled):
-            store.unwrap(old, CONTEXT)
-        assert store.unwrap(store.wrap(name, data_key, CONTEXT), CONTEXT) == data_key
+            opener.unwrap(old, CONTEXT)
+        assert opener.unwrap(store.wrap(name, data_key, CONTEXT), CONTEXT) == data_key
 
     def test_changes_no_key_that_is_not_there(self, store: KeyStore) -> None:
         rotator, missing = able(store, Rotator), "contract-no-such-key"
@@ -118,17 +129,19 @@ class KeyStorePowers:
         with pytest.raises(KeyNotFound):
             rotator.set_state(missing, None, True)
 
-    def test_destroys_the_key_that_is_meant(self, store: KeyStore, key_id: str) -> None:
+    def test_destroys_the_key_that_is_meant(
+        self, store: KeyStore, opener: KeyStore, key_id: str
+    ) -> None:
         destroyer, name = able(store, Destroyer), key_for(store, key_id)
         info, data_key = store.describe(name), os.urandom(32)
         wrapped = store.wrap(name, data_key, CONTEXT)
         for value in (bytes(len(info.check_value)), b""):
             with pytest.raises(WrongKey):
                 destroyer.destroy(name, value)
-        assert store.unwrap(wrapped, CONTEXT) == data_key
+        assert opener.unwrap(wrapped, CONTEXT) == data_key
         assert destroyer.destroy(name, info.check_value).state == "destroyed"
         with pytest.raises(KeyDestroyed):
-            store.unwrap(wrapped, CONTEXT)
+            opener.unwrap(wrapped, CONTEXT)
         with pytest.raises(KeyDestroyed):
             store.wrap(name, data_key, CONTEXT)
         assert store.describe(name).state == "destroyed"
@@ -144,7 +157,7 @@ class KeyStorePowers:
                 change(name)
 
     def test_a_backup_of_what_is_here_changes_nothing(
-        self, store: KeyStore, key_id: str, tmp_path: Path
+        self, store: KeyStore, opener: KeyStore, key_id: str, tmp_path: Path
     ) -> None:
         archiver, target = able(store, Archiver), tmp_path / "backup"
         wrapped = store.wrap(key_id, bytes(32), CONTEXT)
@@ -152,7 +165,7 @@ class KeyStorePowers:
         before = store.describe(key_id)
         assert list(archiver.restore(target)) == []
         assert store.describe(key_id) == before
-        assert store.unwrap(wrapped, CONTEXT) == bytes(32)
+        assert opener.unwrap(wrapped, CONTEXT) == bytes(32)
 
     def test_a_backup_restores_an_empty_store(
         self, store: KeyStore, key_id: str, empty_store: KeyStore | None, tmp_path: Path
@@ -194,11 +207,13 @@ class KeyStorePowers:
             able(other_store, Archiver).restore(target)
         assert other_store.describe(key_id) == before
 
-    def test_makes_no_store_over_another(self, store: KeyStore, key_id: str) -> None:
+    def test_makes_no_store_over_another(
+        self, store: KeyStore, opener: KeyStore, key_id: str
+    ) -> None:
         initialiser, wrapped = able(store, Initialiser), store.wrap(key_id, bytes(32), CONTEXT)
         with pytest.raises(KeyExists):
             initialiser.initialise()
-        assert store.unwrap(wrapped, CONTEXT) == bytes(32)
+        assert opener.unwrap(wrapped, CONTEXT) == bytes(32)
 
     def test_the_keyed_function_depends_on_key_and_data_alone(
         self, store: KeyStore, key_id: str
@@ -219,14 +234,16 @@ class KeyStorePowers:
         rotator.rotate(name)
         assert keyed.prf(name, b"one") == first
 
-    def test_generates_what_it_wraps(self, store: KeyStore, key_id: str) -> None:
+    def test_generates_what_it_wraps(self, store: KeyStore, opener: KeyStore, key_id: str) -> None:
         generator = able(store, Generator)
         data_key, wrapped = generator.generate(key_id, CONTEXT)
         assert len(data_key) == 32
         assert data_key != generator.generate(key_id, CONTEXT)[0]
-        assert store.unwrap(wrapped, CONTEXT) == data_key
+        assert opener.unwrap(wrapped, CONTEXT) == data_key
 
-    def test_rewraps_under_the_current_version(self, store: KeyStore, key_id: str) -> None:
+    def test_rewraps_under_the_current_version(
+        self, store: KeyStore, opener: KeyStore, key_id: str
+    ) -> None:
         rewrapper, name = able(store, NativeRewrap), key_for(store, key_id)
         data_key = os.urandom(32)
         old = store.wrap(name, data_key, CONTEXT)
@@ -234,6 +251,6 @@ class KeyStorePowers:
             store.rotate(name)
         new = rewrapper.rewrap(old, name, CONTEXT)
         assert new.version == store.describe(name).version
-        assert store.unwrap(new, CONTEXT) == data_key
+        assert opener.unwrap(new, CONTEXT) == data_key
         with pytest.raises(WrongKey):
             rewrapper.rewrap(old, name, OTHER_CONTEXT)

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tegmen.errors import StoreDamaged, WrongKey
+from tegmen.errors import CannotUnwrap, StoreDamaged, WrongKey
 from tegmen.interfaces import KeyInfo, KeyStore, Wrapped
 from tegmen.testing.hostile_keystores import (
     CorruptingKeyStore,
     FailingKeyStore,
     MemoryKeyStore,
+    OneNonceKeyStore,
     SwappedKeyStore,
 )
+from tegmen.testing.keystore_powers import CONTEXT
 from tegmen.testing.keystores import KeyStoreContract
 from tegmen_file import FileOptions
 from tegmen_file.store import FileStore
@@ -38,6 +40,65 @@ class Deaf(MemoryKeyStore):
 
     def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
         return super().unwrap(wrapped, b"")
+
+
+class HardOfHearing(MemoryKeyStore):
+    """Binds all of the context but the last bit of every byte."""
+
+    def wrap(self, key_id: str, data_key: bytes, context: bytes) -> Wrapped:
+        return super().wrap(key_id, data_key, bytes(byte & 0xFE for byte in context))
+
+    def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        return super().unwrap(wrapped, bytes(byte & 0xFE for byte in context))
+
+
+class Prefixing(MemoryKeyStore):
+    """Hides behind random bytes that all data keys meet one keystream."""
+
+    def wrap(self, key_id: str, data_key: bytes, context: bytes) -> Wrapped:
+        wrapped, mark = super().wrap(key_id, data_key, context), os.urandom(12)
+        closed = self._aead(key_id).encrypt(bytes(12), data_key, context + mark)
+        return evolve(wrapped, blob=mark + closed)
+
+    def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        mark, closed = wrapped.blob[:12], wrapped.blob[12:]
+        own = evolve(wrapped, blob=bytes(12) + closed)
+        return super().unwrap(own, context + mark)
+
+
+class Synthetic(MemoryKeyStore):
+    """Makes the nonce from what it wraps, so that it wraps it always alike."""
+
+    def wrap(self, key_id: str, data_key: bytes, context: bytes) -> Wrapped:
+        wrapped = super().wrap(key_id, data_key, context)
+        nonce = self.prf(key_id, context + data_key)[:12]
+        closed = self._aead(key_id).encrypt(nonce, data_key, context)
+        return evolve(wrapped, blob=nonce + closed)
+
+
+class SyntheticContract(KeyStoreContract):
+    """For a store like that, when it says so."""
+
+    deterministic = True
+
+
+class WrapOnly(MemoryKeyStore):
+    """Has no private half; that is `opener`."""
+
+    def __init__(self, *key_ids: str) -> None:
+        super().__init__(*key_ids)
+        self.opener = MemoryKeyStore()
+        self.opener._keys = self._keys
+
+    def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        raise CannotUnwrap("the other half opens this", hint="ask who keeps it")
+
+
+class Secretive(WrapOnly):
+    """Only wraps, and calls that a wrong key."""
+
+    def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        raise WrongKey("a data key does not open")
 
 
 class Trusting(MemoryKeyStore):
@@ -238,7 +299,7 @@ def memory(kind: type[MemoryKeyStore]) -> Make:
 
 def filed(kind: type[FileStore]) -> Make:
     def make(folder: Path) -> KeyStore:
-        store = kind(FileOptions(path="store", key_file="root.key"), folder)
+        store = kind(FileOptions(path=Path("store"), key_file=Path("root.key")), folder)
         FileStore.initialise(store)
         FileStore.create(store, "ward")
         return store
@@ -254,10 +315,12 @@ def fixtures(make: Make, make_other: MakeOther | None, folder: Path) -> dict[str
         (folder / "other").mkdir(mode=0o700)
         other = make_other(folder / "other", store)
     if isinstance(store, FileStore):
-        empty = type(store)(FileOptions(path="empty", key_file="root.key"), folder)
+        empty = type(store)(FileOptions(path=Path("empty"), key_file=Path("root.key")), folder)
         FileStore.initialise(empty)
     return {
         "store": store,
+        "opener": getattr(store, "opener", store),
+        "context": CONTEXT,
         "key_id": "ward",
         "data_key": bytes(range(32)),
         "other_store": other,
@@ -266,15 +329,20 @@ def fixtures(make: Make, make_other: MakeOther | None, folder: Path) -> dict[str
     }
 
 
-def failures(make: Make, make_other: MakeOther | None, folder: Path) -> Iterator[str]:
+def failures(
+    make: Make,
+    make_other: MakeOther | None,
+    folder: Path,
+    contract: type[KeyStoreContract] = KeyStoreContract,
+) -> Iterator[str]:
     """The contract's tests that fail."""
-    for name, test in inspect.getmembers(KeyStoreContract, inspect.isfunction):
+    for name, test in inspect.getmembers(contract, inspect.isfunction):
         if not name.startswith("test_"):
             continue
         supplied = fixtures(make, make_other, folder / name)
         wanted = list(inspect.signature(test).parameters)[1:]
         try:
-            test(KeyStoreContract(), **{parameter: supplied[parameter] for parameter in wanted})
+            test(contract(), **{parameter: supplied[parameter] for parameter in wanted})
         except pytest.skip.Exception:
             pass
         except (Exception, pytest.fail.Exception):
@@ -284,13 +352,14 @@ def failures(make: Make, make_other: MakeOther | None, folder: Path) -> Iterator
 FAULTS: list[tuple[Make, set[str]]] = [
     (memory(MemoryKeyStore), set()),
     (memory(Generating), set()),
+    (memory(WrapOnly), set()),
     (filed(FileStore), set()),
     (
         lambda _: CorruptingKeyStore(MemoryKeyStore("ward")),
         {"gives_back_the_data_key", "serves_several_threads"},
     ),
     (
-        lambda _: FailingKeyStore(MemoryKeyStore("ward"), 60),
+        lambda _: FailingKeyStore(MemoryKeyStore("ward"), 200),
         {"refuses_every_damaged_blob", "serves_several_threads"},
     ),
     (memory(Deaf), {"binds_the_context", "tells_no_secret"}),
@@ -298,7 +367,22 @@ FAULTS: list[tuple[Make, set[str]]] = [
     (memory(Lenient), {"refuses_every_damaged_blob"}),
     (memory(Oracle), {"refuses_every_damaged_blob"}),
     (memory(Leaky), {"tells_no_secret"}),
-    (memory(Plain), {"says_how_it_wrapped", "tells_no_secret"}),
+    (memory(HardOfHearing), {"binds_the_context"}),
+    (
+        memory(OneNonceKeyStore),
+        {"wraps_no_data_key_twice_alike", "two_blobs_tell_nothing_of_two_data_keys"},
+    ),
+    (memory(Synthetic), {"wraps_no_data_key_twice_alike"}),
+    (memory(Prefixing), {"two_blobs_tell_nothing_of_two_data_keys"}),
+    (memory(Secretive), {"a_store_that_only_wraps_says_so"}),
+    (
+        memory(Plain),
+        {
+            "says_how_it_wrapped",
+            "tells_no_secret",
+            "two_blobs_tell_nothing_of_two_data_keys",
+        },
+    ),
     (memory(Unsafe), {"serves_several_threads"}),
     (
         memory(Willing),
@@ -372,3 +456,8 @@ def test_a_fault_of_the_other_store_fails_its_tests_alone(
     make: Make, make_other: MakeOther, expected: set[str], tmp_path: Path
 ) -> None:
     assert set(failures(make, make_other, tmp_path / "run")) == expected
+
+
+def test_a_store_may_wrap_always_alike_when_it_says_so(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert set(failures(memory(Synthetic), None, run, SyntheticContract)) == set()

@@ -146,11 +146,15 @@ def test_only_dicom_is_accepted(find: Callable[[str], Path]) -> None:
 
 def test_the_note_is_the_clear_attributes(find: Callable[[str], Path]) -> None:
     plan = DicomCarrier().plan(load(find("CT_small.dcm")))
-    (clear,) = canonical.decode(plan.note, "note").values()
+    (clear,) = canonical.decode(plan.note, "note")
     noted = pydicom.dcmread(io.BytesIO(bytes(128) + b"DICM" + clear), force=True)
     _, ds = packed(load(find("CT_small.dcm")))
     del ds.EncryptedAttributesSequence, ds.PixelData
+    for element in [element for element in ds if element.VR == "SQ"]:
+        assert noted.pop(element.tag).VR == "UN"
+        del ds[element.tag]
     assert noted == ds
+    assert noted.Modality == "CT"
 
 
 # --------------------------------------------------------------------------- hops

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.datadict import dictionary_keyword, dictionary_VR
+from pydicom.datadict import dictionary_keyword, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from tegmen.errors import ConfigError
 from tegmen.files import MemoryReader
 from tegmen.testing.containers import pack
 from tegmen_dicom.carrier import DicomCarrier
+from tegmen_dicom.clear import MAX_ITEMS
 from tegmen_dicom.options import DicomOptions
 from tegmen_dicom.rules import METHOD, table
 from tegmen_dicom.source import DicomSource
@@ -88,19 +90,15 @@ def test_the_table_says_what_the_standard_says() -> None:
         assert dictionary_keyword(row.tag) == row.keyword
         assert set(dictionary_VR(row.tag).split(" or ")) == {vr.decode() for vr in row.vrs}
         assert row.set in ("minimal", "technical")
-        assert row.action in ("keep", "empty", "dummy")
-        assert bool(row.value) == (row.action == "dummy")
+        assert row.action in ("keep", "empty", "dummy", "terms")
+        assert bool(row.value) == (row.action in ("dummy", "terms"))
 
 
 def test_the_table_keeps_no_text_but_what_it_says() -> None:
     text = {b"LO", b"SH", b"ST", b"LT", b"UT", b"UC", b"PN", b"DA", b"TM", b"DT", b"AE", b"UN"}
     kept = {row.keyword for row in table() if row.action == "keep" and row.vrs[0] in text}
-    codes = {"CodeMeaning", "CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion",
-             "ContextGroupVersion", "LongCodeValue"}  # fmt: skip
-    technical = {"ConvolutionKernel", "FilterType", "ImagedNucleus", "Manufacturer",
-                 "ManufacturerModelName", "ModalityLUTType", "OpticalPathIdentifier",
-                 "RescaleType", "SoftwareVersions", "StackID"}  # fmt: skip
-    assert kept == codes | technical
+    assert kept == {"CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion",
+                    "LongCodeValue"}  # fmt: skip
     assert not [row for row in table() if row.tag >> 16 == 0x0010 and row.action == "keep"]
 
 
@@ -109,7 +107,7 @@ def test_technical(ds: Dataset, syntax: str) -> None:
     out = sealed(written(ds, syntax))
     for keyword in (
         "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
-        "Manufacturer", "ImageType", "SliceThickness", "EchoNumbers", "AcquisitionMatrix",
+        "ImageType", "SliceThickness", "EchoNumbers", "AcquisitionMatrix",
         "RegionFlags", "ReferencePixelX0", "DiffusionBValue", "FrameIncrementPointer",
         "RedPaletteColorLookupTableData", "Rows", "PixelRepresentation",
     ):  # fmt: skip
@@ -117,6 +115,7 @@ def test_technical(ds: Dataset, syntax: str) -> None:
     for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate"):
         assert out[keyword].is_empty, keyword
     assert (out.ContentDate, out.DeviceSerialNumber) == ("19000101", "SEALED")
+    assert out.Manufacturer == "SEALED"
     for keyword in (
         "PatientAge", "PatientWeight", "InstitutionName", "StudyDescription",
         "RequestAttributesSequence", "SmallestImagePixelValue", "PixelPaddingValue",
@@ -125,6 +124,125 @@ def test_technical(ds: Dataset, syntax: str) -> None:
     assert not [element for element in out if element.tag.is_private]
     assert (out.BitsStored, out.HighBit, out.BurnedInAnnotation) == (16, 15, "NO")
     assert (out.PatientIdentityRemoved, out.DeidentificationMethod) == ("YES", METHOD)
+
+
+@pytest.mark.parametrize("syntax", ENCODINGS)
+def test_no_text_that_a_sender_may_misuse_stays(ds: Dataset, syntax: str) -> None:
+    """Attributes that are not the patient's, with the patient in them."""
+    text = f"{SECRET}, b. 1950"
+    for keyword in ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "RescaleType",
+                    "ConvolutionKernel", "FilterType", "ImagedNucleus", "StackID",
+                    "ModalityLUTType", "OpticalPathIdentifier"):  # fmt: skip
+        setattr(ds, keyword, text[:16])
+    ds.ICCProfile = text.encode() + b" "
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "T-D1100", "SRT", text
+    ds.AnatomicRegionSequence = Sequence([code])
+    packed = pack(DicomCarrier(), DicomSource().load(MemoryReader(written(ds, syntax)), "x"))[1]
+    assert SECRET.encode() not in packed
+    out = pydicom.dcmread(io.BytesIO(packed))
+    (kept,) = out.AnatomicRegionSequence
+    assert (kept.CodeValue, kept.CodeMeaning) == ("T-D1100", "SEALED")
+    assert (out.RescaleType, out.StackID, out.SoftwareVersions) == ("US", "1", "SEALED")
+    assert "ICCProfile" not in out
+    assert "ImagedNucleus" not in out
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
+@pytest.mark.parametrize(
+    ("tag", "vr", "value", "stays"),
+    [
+        (0x00080008, "CS", b"ORIGINAL\\PRIMARY\\AXIAL", True),
+        (0x00080008, "CS", b"ORIGINAL\\John ", False),
+        (0x00080008, "CS", b"SEVENTEEN_LETTERS ", False),
+        (0x00180015, "CS", b"Chest ", False),
+        (0x00180015, "CS", b"JOHN^DOE", False),
+        (0x00180022, "CS", b"", True),
+        (0x00180050, "DS", b"-2.5e+1 ", True),
+        (0x00180050, "DS", b"2.5 mm", False),
+        (0x00180086, "IS", b"1\\22", True),
+        (0x00180086, "IS", b"0x11", False),
+        (0x00200052, "UI", b"1.2.3\0", True),
+        (0x00200052, "UI", b"1.2.John", False),
+        (0x00080100, "SH", b"113100", True),
+        (0x00080100, "SH", b"John Doe", False),
+        (0x00080100, "SH", b"DOE^JOHN", False),
+        (0x00080119, "UC", b"621566751000087104", True),
+        (0x00080119, "UC", b"John Doe", False),
+        (0x00281054, "LO", b"HU", True),
+        (0x00281054, "LO", b"HU John ", False),
+    ],
+)
+def test_a_value_stays_if_it_has_the_form_of_its_vr(
+    dicom_file: Callable[..., bytes],
+    explicit: Callable[..., bytes],
+    syntax: str,
+    tag: int,
+    vr: str,
+    value: bytes,
+    stays: bool,
+) -> None:
+    explicitly = explicit(tag, vr, value)
+    if vr == "UC":
+        explicitly = explicit(tag, "UT", value).replace(b"UT\0\0", b"UC\0\0")
+    element = explicitly
+    if syntax == ImplicitVRLittleEndian:
+        element = explicitly[:4] + len(value).to_bytes(4, "little") + value
+    item = DicomSource().load(MemoryReader(dicom_file(element, syntax=syntax)), "x")
+    packed = pack(DicomCarrier(), item)[1]
+    assert (explicitly in packed) == stays
+    out = pydicom.dcmread(io.BytesIO(packed))
+    assert (out.RescaleType == "US") if tag == 0x00281054 and not stays else tag in out
+    assert stays or tag == 0x00281054 or out[tag].is_empty
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "stays"),
+    [
+        ("StudyDate", "20240229", True),
+        ("StudyDate", "29 Feb", False),
+        ("StudyTime", "120000.5", True),
+        ("StudyTime", "at noon", False),
+        ("AcquisitionDateTime", "20240229120000+0100", True),
+        ("AcquisitionDateTime", "John Doe", False),
+        ("PatientAge", "051Y", True),
+        ("PatientAge", "Anna", False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+def test_what_is_asked_for_has_its_form_too(
+    dicom_file: Callable[..., bytes],
+    explicit: Callable[..., bytes],
+    keyword: str,
+    value: str,
+    stays: bool,
+) -> None:
+    tag, data = tag_for_keyword(keyword), value.encode()
+    element = explicit(tag, dictionary_VR(keyword), data.ljust(len(data) + len(data) % 2))
+    out = sealed(dicom_file(element), DicomOptions(keep=(keyword,)))
+    assert out[keyword].is_empty != stays
+    assert (element in written(out)) == stays
+
+
+def test_what_was_done_is_coded(ds: Dataset) -> None:
+    """PS3.16, CID 7050."""
+    sequence = sealed(written(ds)).DeidentificationMethodCodeSequence
+    known = [codes.DCM.BasicApplicationConfidentialityProfile, codes.DCM.RetainUidsOption]
+    assert [(code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning) for code in sequence
+            ] == [(code.value, "DCM", code.meaning) for code in known]  # fmt: skip
+
+
+def test_endless_items_are_left_out(
+    dicom_file: Callable[..., bytes], explicit: Callable[..., bytes]
+) -> None:
+    def images(count: int) -> bytes:
+        return explicit(0x00081140, "SQ", b"\xfe\xff\x00\xe0\0\0\0\0" * count)
+
+    one = explicit(0x00082112, "SQ", b"\xfe\xff\x00\xe0\0\0\0\0")
+    assert len(sealed(dicom_file(images(MAX_ITEMS - 1), one)).ReferencedImageSequence) > 60_000
+    out = sealed(dicom_file(images(MAX_ITEMS + 1), one))
+    assert "ReferencedImageSequence" not in out
+    assert "SourceImageSequence" not in out
 
 
 @pytest.mark.parametrize("syntax", ENCODINGS)
@@ -162,6 +280,14 @@ def test_minimal(ds: Dataset) -> None:
         assert keyword not in out
 
 
+@pytest.mark.parametrize("keyword", ["Manufacturer", "CodeMeaning", "RescaleType"])
+def test_text_stays_if_it_is_asked_for(ds: Dataset, keyword: str) -> None:
+    setattr(ds, keyword, "Any text, of anybody")
+    out = sealed(written(ds), DicomOptions(keep=(keyword,)))
+    assert out[keyword].value == "Any text, of anybody"
+    assert out.PatientIdentityRemoved == "NO"
+
+
 def test_more_can_be_kept(ds: Dataset) -> None:
     out = sealed(written(ds), DicomOptions(keep=("StudyDescription", "StudyDate", "PatientAge")))
     assert (out.StudyDescription, out.StudyDate) == (ds.StudyDescription, ds.StudyDate)
@@ -190,6 +316,7 @@ def test_identity_is_removed_only_if_it_is(
     out = sealed(written(ds), DicomOptions(keep=keep))
     assert out.PatientIdentityRemoved == removed
     assert ("DeidentificationMethod" in out) == (removed == "YES")
+    assert ("DeidentificationMethodCodeSequence" in out) == (removed == "YES")
 
 
 @pytest.mark.parametrize(

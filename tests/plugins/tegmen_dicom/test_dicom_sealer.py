@@ -14,7 +14,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from tegmen import IntegrityError, Sealer
-from tegmen.errors import ConfigError, NotSealed
+from tegmen.errors import ConfigError, InputError, NotSealed, PolicyRefused
 from tegmen.files import reading
 from tegmen.testing.fakes import FleetingReader
 from tegmen_dicom import open_dataset, seal_dataset
@@ -43,8 +43,10 @@ def opened(sealer: Sealer, sealed: bytes) -> bytes:
 @pytest.mark.parametrize("profile", ["dicom", "tgm"])
 def test_every_real_file_comes_back(sealer: Sealer, real_file: Path, profile: str) -> None:
     data = real_file.read_bytes()
-    back = opened(sealer, seal(sealer, data, profile=profile))
-    assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
+    back = io.BytesIO()
+    receipt = sealer.open(seal(sealer, data, profile=profile), back)
+    assert hashlib.sha256(back.getvalue()).digest() == hashlib.sha256(data).digest()
+    assert receipt.warnings == (), "nobody has changed it"
 
 
 def test_paths(sealer: Sealer, tmp_path: Path, find: Callable[[str], Path]) -> None:
@@ -187,3 +189,47 @@ def test_a_dataset_made_in_memory(sealer: Sealer) -> None:
     ds.PatientName = "Nobody^Else"
     assert open_dataset(sealer, seal_dataset(sealer, ds)) == ds
     assert not hasattr(ds, "file_meta")
+
+
+def test_file_meta_without_a_transfer_syntax(sealer: Sealer, find: Callable[[str], Path]) -> None:
+    ds = pydicom.dcmread(find("CT_small.dcm"))
+    del ds.file_meta.TransferSyntaxUID
+    ds.file_meta.SourceApplicationEntityTitle = "SOMEWHERE"
+    back = open_dataset(sealer, seal_dataset(sealer, ds))
+    assert back == ds
+    assert back.file_meta.SourceApplicationEntityTitle == "SOMEWHERE"
+    assert "TransferSyntaxUID" not in ds.file_meta
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_buffers_are_opened(
+    sealer: Sealer, find: Callable[[str], Path], kind: Callable[[bytes], bytes]
+) -> None:
+    sealed = seal(sealer, find("CT_small.dcm").read_bytes())
+    assert open_dataset(sealer, kind(sealed)).PatientID == "1CT1"
+
+
+def test_a_dataset_that_is_no_file_is_refused(sealer: Sealer) -> None:
+    ds = Dataset()
+    ds.PatientName = "Nobody^Else"
+    with pytest.raises(InputError, match="cannot write this dataset") as error:
+        seal_dataset(sealer, ds)
+    assert "SOPClassUID" in error.value.hint
+    assert "Nobody" not in str(error.value)
+
+
+def test_another_carrier_is_no_dataset(
+    sealer: Sealer, find: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed: list[object] = []
+    monkeypatch.setattr(Sealer, "seal", lambda *args, **_: sealed.append(args))
+    ds = pydicom.dcmread(find("CT_small.dcm"))
+    with pytest.raises(PolicyRefused, match="seals into tgm"):
+        seal_dataset(sealer, ds, profile="tgm")
+    assert sealed == []
+
+
+def test_what_was_sealed_is_no_dataset(sealer: Sealer) -> None:
+    sealed = seal(sealer, b"text", profile="tgm")
+    with pytest.raises(InputError, match="is a file, not a DICOM object"):
+        open_dataset(sealer, sealed)

@@ -16,6 +16,7 @@ from tegmen.files import GrowingSink, MemoryReader, reading
 from tegmen.interfaces import Item, Part
 from tegmen.testing.containers import SourceContract
 from tegmen.testing.fakes import FakeOpenedParts, FleetingReader, noise
+from tegmen_dicom.carrier import DicomCarrier
 from tegmen_dicom.source import DicomSource
 
 JPEG = "1.2.840.10008.1.2.4.50"
@@ -196,6 +197,30 @@ def test_fragments_are_attributed(
     if expected == "frame":
         assert len(frames(item)) == 2
         assert all(map(without_item_headers, frames(item), want))
+
+
+@pytest.mark.parametrize(
+    ("short", "longest", "expected"),
+    [(2, 1_000_000, "data"), (250_000, 1_000_000, "frame"), (2, 800_000, "frame")],
+)
+def test_frames_are_padded_up_to_a_limit(
+    source: DicomSource,
+    dicom_file: Callable[..., bytes],
+    image: Callable[..., list[bytes]],
+    explicit: Callable[..., bytes],
+    short: int,
+    longest: int,
+    expected: str,
+) -> None:
+    """Beyond four times their length and 64 MiB they are one part; else a file could explode."""
+    want = [bytes(short)] * 79 + [bytes(longest)]
+    value = encapsulated(want, 1, table=False) + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+    elements = [*image(b"", frames="80")[:-1], explicit(0x7FE00010, "OB", value, 0xFFFFFFFF)]
+    data = dicom_file(*elements, syntax=JPEG)
+    item = source.load(MemoryReader(data), "x")
+    assert set(kinds(item)[1:]) == {expected}
+    assert restored(source, item) == data
+    assert sum(DicomCarrier().plan(item).stored_lengths or ()) < max(5 * len(data), 68 << 20)
 
 
 def test_fragments_of_a_single_frame_are_that_frame(
