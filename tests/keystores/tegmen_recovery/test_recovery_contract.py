@@ -51,6 +51,20 @@ class TestWithPassphrase(KeyStoreContract):
         return "Safe-2/archive:2031"
 
 
+class TestWithoutItsPrivateKey(KeyStoreContract):
+    @pytest.fixture
+    def opener(self, new_store: OpenStore) -> KeyStore:
+        return new_store()
+
+    @pytest.fixture
+    def store(self, opener: KeyStore, open_store: OpenStore) -> KeyStore:
+        return open_store(private_key=Path("gone/private.pem"))
+
+    @pytest.fixture
+    def key_id(self) -> str:
+        return "recovery"
+
+
 def test_has_the_powers_that_it_claims_and_no_other(open_store: OpenStore) -> None:
     store = open_store()
     assert all(isinstance(store, power) for power in (Initialiser, Lister, Prober))

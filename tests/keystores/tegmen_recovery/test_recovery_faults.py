@@ -177,9 +177,8 @@ def test_a_missing_public_key_is_named(
         ("safe/private.pem", 0o640),
         ("passphrase", 0o644),
         ("safe", 0o770),
-        ("public.pem", 0o664),
         ("public.pem", 0o646),
-        (".", 0o775),
+        (".", 0o777),
     ],
 )
 def test_what_others_may_touch_is_refused_with_the_remedy(
