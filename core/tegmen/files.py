@@ -44,7 +44,7 @@ def reading(source: Readable, larger: Larger = fresh) -> AbstractContextManager[
     A binary file is read from its position to its end.
 
     Args:
-        larger: where the reader of a path gets its buffer.
+        larger: where the reader of a path gets its buffer; no view outlives the lending.
 
     Raises:
         InputError: there is no such file, it cannot be read, or `source` is nothing to read.
