@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tegmen.cli import streams
 from tegmen.cli.settings import Settings, common
 from tegmen.problem import did_you_mean, shown
 
@@ -81,10 +82,12 @@ class Root(click.Group):
             return super().main(given, prog_name, complete_var, standalone_mode=False, **extra)
         try:
             code = super().main(given, prog_name, complete_var, standalone_mode=False, **extra)
+            streams.finish_output()
         except Exception as error:  # noqa: BLE001  # the edge of the program
             from tegmen.cli import faults
 
             code = faults.report(error, given)
+            streams.abandon_output()
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import IO, Final
 
@@ -36,3 +37,28 @@ def flush_output() -> None:
         standard_output().flush()
     except OSError as error:
         raise OutputError(f"cannot write standard output: {error.strerror}") from error
+
+
+def finish_output() -> None:
+    """Hand on what was printed, unless nobody reads any more. Raises OutputError."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_output()
+    except OSError as error:
+        raise OutputError(f"cannot write standard output: {error.strerror}") from error
+
+
+def abandon_output() -> None:
+    """Give up what standard output cannot take: Python would try again at its end, and end with
+    an exit code of its own."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
